@@ -1,0 +1,1 @@
+"""Doorbuster: a concurrency and chaos test harness for checkout code on PostgreSQL."""
