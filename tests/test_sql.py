@@ -11,5 +11,6 @@ def test_every_sql_file_parses(path: Path) -> None:
     assert parse_sql(path.read_text())
 
 
-def test_the_published_function_is_plpgsql_that_parses() -> None:
-    assert parse_plpgsql((SQL / "first_published.sql").read_text())
+@pytest.mark.parametrize("name", ["first_published.sql", "create_order_with_inventory.sql"])
+def test_the_functions_are_plpgsql_that_parses(name: str) -> None:
+    assert parse_plpgsql((SQL / name).read_text())
