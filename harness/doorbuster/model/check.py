@@ -1,0 +1,61 @@
+"""Checks, thresholds, and what became of them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class CheckStatus(StrEnum):
+    """What became of a check. Only ``HOLDS`` is a pass."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    UNEXERCISED = "unexercised"
+    UNOBSERVABLE = "unobservable"
+    WARNING = "warning"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckText:
+    """A check as it stands in its file: ``violations`` selects them, ``exercised`` counts what put it to the test."""
+
+    name: str
+    means: str
+    sound: str
+    exercised_by: str
+    violations: str
+    exercised: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The result of a check: ``violations`` and ``exercised`` are counts; ``rows`` at most the first ten violations."""
+
+    name: str
+    status: CheckStatus
+    violations: int = 0
+    exercised: int = 0
+    reason: str | None = None
+    example: dict[str, object] | None = None
+    replay: str | None = None
+    rows: tuple[dict[str, object], ...] = ()
+    required: bool = False
+
+
+class ThresholdStatus(StrEnum):
+    """A threshold without enough samples is never met."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    UNEXERCISED = "unexercised"
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdResult:
+    """The result of a threshold; ``value`` is in the expression's own unit."""
+
+    expression: str
+    phase: str | None
+    value: float | None
+    samples: int
+    status: ThresholdStatus

@@ -1,0 +1,187 @@
+"""What the harness must know of a shop. Loaded from TOML by :mod:`doorbuster.config`; no code in it.
+
+Plain frozen dataclasses: pydantic validates them where files are read, and nothing here depends on it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+# Read by pydantic where it validates these classes: a key nobody knows is a mistake, not a wish.
+_STRICT = {"extra": "forbid"}
+
+RefusedClass = Literal["unknown_product", "zero", "negative", "empty", "malformed", "huge"]
+RetryableOutcome = Literal["aborted", "unknown", "error", "sold_out", "refused"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schema:
+    """SQL to deploy: ``files`` are absolute paths in order once loaded (globs relative to the contract in TOML)."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    files: tuple[str, ...]
+    supabase: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shelves:
+    """Statements that set the stage: ``once`` a database, ``product`` a product, ``customer`` a buyer.
+
+    ``product`` knows ``:product``, ``:quantity`` and ``:price``; ``customer`` knows ``:customer``.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    once: tuple[str, ...] = ()
+    product: tuple[str, ...] = ()
+    customer: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One call of a multi-step flow, its own transaction; its result columns are parameters of later steps."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    sql: str
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """How to place one order: a single statement ``sql``, or ``steps``.
+
+    ``prepare`` runs once an order over an untouched connection. ``compensate`` is what the application does by hand
+    when a step fails after the first has succeeded, each statement its own transaction.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    sql: str | None = None
+    steps: tuple[Step, ...] = ()
+    prepare: tuple[str, ...] = ()
+    compensate: tuple[str, ...] = ()
+
+    @property
+    def calls(self) -> tuple[Step, ...]:
+        """The flow as steps, also where it is a single statement."""
+        return (Step(sql=self.sql, name="place"),) if self.sql is not None else self.steps
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerRule:
+    """Matches an answer when every key given matches; ``{}`` matches any answer that is no error."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    sqlstate: str | None = None
+    message: str | None = None
+    status: int | None = None
+    result: str | None = None
+    matches: str | None = None
+    step: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answers:
+    """Rules from an answer to an outcome; the first match wins, in the order of the fields."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    ok: tuple[AnswerRule, ...]
+    sold_out: tuple[AnswerRule, ...] = ()
+    refused: tuple[AnswerRule, ...] = ()
+    aborted: tuple[AnswerRule, ...] = ()
+    unknown: tuple[AnswerRule, ...] = ()
+    order_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Buyer:
+    """What the shop's client does: which outcomes it retries, how often, and when it gives up waiting."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    retry: tuple[RetryableOutcome, ...] = ("aborted", "unknown")
+    attempts: int = 4
+    timeout_s: float = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StockMapping:
+    """Stock is the running sum of ``quantity`` over the live rows of all mappings, by ``product``."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    table: str
+    product: str
+    quantity: str
+    live: str = "true"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrdersMapping:
+    """Where orders live; every value but ``table`` is a DuckDB SQL expression over the row's columns."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    table: str
+    id: str
+    order_key: str | None = None
+    customer: str | None = None
+    live: str = "true"
+    total: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinesMapping:
+    """Where an order's lines live."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    table: str
+    order: str
+    product: str
+    quantity: str
+    price: str | None = None
+    live: str = "true"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MovementsMapping:
+    """Where the ledger of stock movements lives: the signed ``change``."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    table: str
+    product: str
+    change: str
+    order: str | None = None
+    live: str = "true"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """What the shop promises beyond the default."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    negative_stock: Literal["never", "allowed"] = "never"
+    atomicity: Literal["transaction", "eventual"] = "transaction"
+    eventual_limit_s: float | None = None
+    refuse: tuple[RefusedClass, ...] = ()
+    max_quantity: int = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contract:
+    """One shop under test."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    name: str
+    schema: Schema
+    place: Place
+    answers: Answers
+    stock: tuple[StockMapping, ...]
+    lines: LinesMapping
+    shelves: Shelves = Shelves()
+    session: Mapping[str, str] = field(default_factory=dict)
+    buyer: Buyer = Buyer()
+    orders: OrdersMapping | None = None
+    movements: MovementsMapping | None = None
+    rules: Rules = Rules()
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The mapped tables, each once, in the order in which the contract names them."""
+        named = [m.table for m in (*self.stock, self.orders, self.lines, self.movements) if m is not None]
+        return tuple(dict.fromkeys(named))

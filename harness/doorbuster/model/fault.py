@@ -1,0 +1,38 @@
+"""Something broken on purpose."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """A fault on a scenario's timeline.
+
+    ``start_s`` and ``duration_s`` count from the release of the buyers. With ``pulse_s`` the fault is on for that long,
+    again every ``every_s``, so that buyers can reconnect between two pulses.
+    """
+
+    kind: str
+    start_s: float
+    duration_s: float
+    pulse_s: float | None = None
+    every_s: float | None = None
+    parameters: dict[str, float] = field(default_factory=dict)
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name that reports show."""
+        return self.name or self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class FaultWindow:
+    """A stretch of time in which a fault was active; instants in microseconds of the wall clock.
+
+    ``applied_us`` is before the fault could act and ``healed_us`` after it was gone, so the true window lies inside.
+    """
+
+    name: str
+    kind: str
+    applied_us: int
+    healed_us: int
