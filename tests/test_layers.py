@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(doorbuster.__file__).parent
 RANKS = [
     {"model"},
+    {"host"},
     {"config", "postgres", "network", "instrument", "record"},
     {"drive", "judge", "report"},
     {"engine"},

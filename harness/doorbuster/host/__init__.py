@@ -1,0 +1,1 @@
+"""Processes, folders and ports of this machine; the lowest layer above the model."""
