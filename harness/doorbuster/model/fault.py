@@ -1,9 +1,10 @@
 """Something broken on purpose."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FaultPlan:
     """A fault on a scenario's timeline.
 
@@ -11,6 +12,7 @@ class FaultPlan:
     again every ``every_s``, so that buyers can reconnect between two pulses.
     """
 
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     kind: str
     start_s: float
     duration_s: float

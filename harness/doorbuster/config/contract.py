@@ -1,0 +1,96 @@
+"""Contract files."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from doorbuster.config.answers import check_rules
+from doorbuster.config.mistakes import ConfigError, Mistake
+from doorbuster.config.parameters import unknown_parameters
+from doorbuster.config.toml_file import read_toml, validated
+from doorbuster.model.contract import Contract
+
+_PRODUCT = ("product", "quantity", "price")
+_ORDER = ("order_key", "attempt", "customer", "lines", "total", *_PRODUCT)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedContract:
+    """A contract with the text and the path it came from."""
+
+    contract: Contract
+    text: str
+    path: Path
+
+
+def load_contract(path: Path) -> LoadedContract:
+    """The contract in the TOML file ``path``; its schema's files become absolute paths, globs expanded.
+
+    Raises:
+        ConfigError: every mistake that can be seen without a database.
+    """
+    text, content = read_toml(path)
+    contract = validated(Contract, content, path)
+    files, mistakes = _schema_files(contract, path)
+    mistakes += [Mistake(f"{path}: {key}", message, cure) for key, message, cure in _mistakes(contract)]
+    if mistakes:
+        raise ConfigError(mistakes)
+    return LoadedContract(replace(contract, schema=replace(contract.schema, files=files)), text, path)
+
+
+def parse_contract(content: dict[str, Any], path: Path) -> Contract:
+    """A contract from TOML already read, without looking for its schema's files: for a stored run."""
+    return validated(Contract, content, path)
+
+
+def _schema_files(contract: Contract, path: Path) -> tuple[tuple[str, ...], list[Mistake]]:
+    files: list[str] = []
+    mistakes = []
+    for pattern in contract.schema.files:
+        found = _expanded(path.parent, pattern)
+        files += [str(f) for f in found]
+        if not found:
+            cure = f"Paths are relative to the contract; looked for {(path.parent / pattern)}."
+            mistakes.append(Mistake(f"{path}: schema.files", f"nothing matches {pattern!r}", cure))
+    return tuple(files), mistakes
+
+
+def _expanded(base: Path, pattern: str) -> list[Path]:
+    whole = Path(pattern) if Path(pattern).is_absolute() else base / pattern
+    if not re.search(r"[*?\[]", pattern):
+        return [whole.resolve()] if whole.is_file() else []
+    fixed = [part for part in whole.parts if not re.search(r"[*?\[]", part)]
+    anchor = Path(*fixed[: next(i for i, p in enumerate(whole.parts) if re.search(r"[*?\[]", p))])
+    return sorted(f.resolve() for f in anchor.glob(str(whole.relative_to(anchor))) if f.is_file())
+
+
+def _mistakes(contract: Contract) -> Iterator[tuple[str, str, str]]:
+    """Every mistake inside the contract, as (key, message, cure)."""
+    place = contract.place
+    if (place.sql is None) == (not place.steps):
+        yield "place", "needs either 'sql' or [[place.steps]]", "Give one statement, or the steps of a flow, not both."
+    if place.sql is not None and place.compensate:
+        yield "place.compensate", "only a flow of steps has something to compensate", "Remove it."
+    if not contract.stock:
+        yield "stock", "needs at least one [[stock]] mapping", "Say which table holds the stock."
+    if contract.buyer.attempts < 1 or contract.buyer.timeout_s <= 0:
+        yield "buyer", "needs at least one attempt and a timeout above zero", ""
+    yield from ((key, message, "") for key, message in check_rules(contract.answers))
+    yield from _parameter_mistakes(contract)
+
+
+def _parameter_mistakes(contract: Contract) -> Iterator[tuple[str, str, str]]:
+    # A later step may use any column of an earlier one, which only the database knows: those are checked on deployment.
+    statements = [
+        *((f"shelves.once.{n}", sql, ()) for n, sql in enumerate(contract.shelves.once)),
+        *((f"shelves.product.{n}", sql, _PRODUCT) for n, sql in enumerate(contract.shelves.product)),
+        *((f"shelves.customer.{n}", sql, ("customer",)) for n, sql in enumerate(contract.shelves.customer)),
+        *((f"place.prepare.{n}", sql, _ORDER) for n, sql in enumerate(contract.place.prepare)),
+        *((f"place.{n or 'sql'}", step.sql, _ORDER) for n, step in enumerate(contract.place.calls[:1])),
+    ]
+    for key, sql, known in statements:
+        for name, line in unknown_parameters(sql, known):
+            cure = f"Known here: {', '.join(':' + k for k in known)}." if known else "No parameters are known here."
+            yield key, f"unknown parameter :{name} in line {line} of the statement", cure
