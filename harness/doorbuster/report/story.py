@@ -1,0 +1,227 @@
+"""What every report says about a run, before it decides how: what failed, what is missing, what was relaxed.
+
+Reports draw from these and never judge: a status comes from the result, whatever its rows look like.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from doorbuster.model.check import CheckResult, CheckStatus, CheckText, ThresholdResult, ThresholdStatus
+from doorbuster.model.result import FaultResult, PhaseResult, RunResult, ScenarioResult
+from doorbuster.report.text import NONE, clean, clean_lines, count, milliseconds, number, row_in_words
+
+Texts = Mapping[str, CheckText]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One thing that went wrong. ``claim`` says what it means; ``scenario`` is empty where the run itself failed."""
+
+    scenario: str
+    subject: str
+    sort: Literal["check", "threshold", "error"]
+    claim: str
+    violations: int = 0
+    example: str = ""
+    rows: tuple[dict[str, object], ...] = ()
+    replay: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that was not put to the test or could not be seen; ``required`` if that costs the run its pass."""
+
+    scenario: str
+    subject: str
+    status: str
+    reason: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxed:
+    """A check that a policy turned off or into a warning, with what it would have said."""
+
+    scenario: str
+    check: str
+    status: CheckStatus
+    violations: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultStory:
+    """All strokes of one fault in one scenario."""
+
+    scenario: str
+    name: str
+    kind: str
+    times: int
+    started_s: float
+    ended_s: float
+    marks: int
+    proof: str
+
+
+def replay_command(scenario: ScenarioResult, given: str | None = None) -> str:
+    """The command that shows a failure again; without one of its own, the scenario with its seed."""
+    return clean(given or f"doorbuster run {shlex.quote(scenario.name)} --seed {scenario.seed}")
+
+
+def failures(result: RunResult, texts: Texts) -> tuple[Failure, ...]:
+    """Everything that failed: first what broke the run, then violated checks, errors and thresholds by scenario."""
+    found = [Failure("", "error", "error", clean_lines(result.error))] if result.error else []
+    for scenario in result.scenarios:
+        found += _failures_of(scenario, texts)
+    rank = {"check": 0, "error": 1, "threshold": 2}
+    return tuple(sorted(found, key=lambda f: (f.scenario != "", rank[f.sort])))
+
+
+def _failures_of(scenario: ScenarioResult, texts: Texts) -> Iterator[Failure]:
+    if scenario.error:
+        replay = replay_command(scenario)
+        yield Failure(scenario.name, "error", "error", clean_lines(scenario.error), replay=replay)
+    for check in scenario.checks:
+        if check.status is CheckStatus.VIOLATED:
+            yield _violation(scenario, check, texts)
+    for threshold in scenario.thresholds:
+        if threshold.status is ThresholdStatus.VIOLATED:
+            replay = replay_command(scenario)
+            yield Failure(scenario.name, threshold.expression, "threshold", measured(threshold), replay=replay)
+
+
+def _violation(scenario: ScenarioResult, check: CheckResult, texts: Texts) -> Failure:
+    text = texts.get(check.name)
+    rows = check.rows or ((check.example,) if check.example else ())
+    return Failure(
+        scenario.name,
+        check.name,
+        "check",
+        clean(text.means) if text else clean(check.reason or ""),
+        check.violations,
+        example_of(check),
+        rows,
+        replay_command(scenario, check.replay),
+    )
+
+
+def example_of(check: CheckResult) -> str:
+    """One violation in words; empty where there is none."""
+    row = check.example or (check.rows[0] if check.rows else None)
+    return row_in_words(row) if row else ""
+
+
+_LIMIT_UNIT = re.compile(r"[<>=]\s*[\d.,]+\s*(%|[A-Za-zµ]+(?:/[A-Za-z]+)?)?")
+
+
+def threshold_value(threshold: ThresholdResult) -> str:
+    """What was measured, in the unit in which the expression states its limit."""
+    if threshold.value is None:
+        return "nothing measured"
+    match = _LIMIT_UNIT.search(threshold.expression)
+    unit = (match and match.group(1)) or ""
+    # In `p99 < 0.5 in steady` the word after the number is no unit.
+    unit = "" if unit == "in" else unit
+    return number(threshold.value) + ("" if unit in ("", "%") else " ") + unit
+
+
+def measured(threshold: ThresholdResult) -> str:
+    """A threshold's measurement in words."""
+    told = threshold.phase is None or threshold.expression.endswith(f" in {threshold.phase}")
+    where = "" if told else f" in phase {clean(threshold.phase or '')}"
+    return f"measured {threshold_value(threshold)}{where}, over {count(threshold.samples, 'sample')}"
+
+
+def gaps(result: RunResult) -> tuple[Gap, ...]:
+    """What was neither shown to hold nor violated; what was required comes first."""
+    found = [gap for scenario in result.scenarios for gap in _gaps_of(scenario)]
+    return tuple(sorted(found, key=lambda gap: not gap.required))
+
+
+def _gaps_of(scenario: ScenarioResult) -> Iterator[Gap]:
+    for check in scenario.checks:
+        if check.status in (CheckStatus.UNEXERCISED, CheckStatus.UNOBSERVABLE):
+            reason = check.reason or _DEFAULT_REASON[check.status]
+            yield Gap(scenario.name, check.name, check.status.value, clean(reason), check.required)
+    for threshold in scenario.thresholds:
+        if threshold.status is ThresholdStatus.UNEXERCISED:
+            reason = f"too few samples to judge it: {threshold.samples:,}"
+            yield Gap(scenario.name, threshold.expression, threshold.status.value, reason, True)
+    for fault in faults_of(scenario):
+        if not fault.marks:
+            reason = f"the fault left no mark, so it did not happen: {fault.proof or 'no proof'}"
+            yield Gap(scenario.name, fault.name, "no mark", reason, True)
+
+
+_DEFAULT_REASON = {
+    CheckStatus.UNEXERCISED: "nothing that happened put it to the test",
+    CheckStatus.UNOBSERVABLE: "what it looks at could not be seen",
+}
+
+
+def relaxed(result: RunResult) -> tuple[Relaxed, ...]:
+    """The checks that a policy turned off or into warnings."""
+    return tuple(
+        Relaxed(scenario.name, check.name, check.status, check.violations, example_of(check))
+        for scenario in result.scenarios
+        for check in scenario.checks
+        if check.status in (CheckStatus.WARNING, CheckStatus.OFF)
+    )
+
+
+def faults(result: RunResult) -> tuple[FaultStory, ...]:
+    """Every fault of the run with its proof."""
+    return tuple(story for scenario in result.scenarios for story in faults_of(scenario))
+
+
+def faults_of(scenario: ScenarioResult) -> tuple[FaultStory, ...]:
+    """The scenario's faults, the pulses of one fault gathered into one story."""
+    strokes: dict[tuple[str, str], list[FaultResult]] = {}
+    for fault in scenario.faults:
+        strokes.setdefault((fault.name, fault.kind), []).append(fault)
+    return tuple(_fault_story(scenario.name, group) for group in strokes.values())
+
+
+def _fault_story(scenario: str, strokes: list[FaultResult]) -> FaultStory:
+    best = max(strokes, key=lambda fault: fault.marks)
+    return FaultStory(
+        scenario,
+        best.name,
+        best.kind,
+        len(strokes),
+        min(fault.started_s for fault in strokes),
+        max(fault.ended_s for fault in strokes),
+        sum(fault.marks for fault in strokes),
+        clean(best.proof),
+    )
+
+
+def slowest_phase(scenario: ScenarioResult) -> PhaseResult | None:
+    """The measured phase with the highest p99: the one that a summary has to show."""
+    measured_phases = [phase for phase in scenario.phases if phase.p99_ms is not None]
+    return max(measured_phases, key=lambda phase: phase.p99_ms or 0.0, default=None)
+
+
+def p50_and_p99(scenario: ScenarioResult) -> tuple[str, str]:
+    """Median and p99 of the slowest phase, with their units."""
+    phase = slowest_phase(scenario)
+    return (milliseconds(phase.p50_ms), milliseconds(phase.p99_ms)) if phase else (NONE, NONE)
+
+
+_STATUS_WORDS = {
+    CheckStatus.VIOLATED: "violated",
+    CheckStatus.HOLDS: "hold",
+    CheckStatus.UNEXERCISED: "unexercised",
+    CheckStatus.UNOBSERVABLE: "unobservable",
+    CheckStatus.WARNING: "warned",
+    CheckStatus.OFF: "off",
+}
+
+
+def check_counts(scenario: ScenarioResult) -> str:
+    """``1 violated, 9 hold, 2 unexercised``: the worst first, and nothing that is zero."""
+    amounts = {s: sum(check.status is s for check in scenario.checks) for s in _STATUS_WORDS}
+    return ", ".join(f"{amount} {_STATUS_WORDS[s]}" for s, amount in amounts.items() if amount) or "none"

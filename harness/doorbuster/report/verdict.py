@@ -1,0 +1,130 @@
+"""A run's verdict in one sentence that needs no knowledge of databases."""
+
+from collections.abc import Callable, Iterable
+
+from doorbuster.model.result import RunResult
+from doorbuster.model.verdict import Verdict
+from doorbuster.report.story import Failure, failures, gaps
+from doorbuster.report.text import clean, count, shortened
+
+INTERRUPTED = 130
+
+WORDS = {
+    Verdict.PASS: "Pass",
+    Verdict.VIOLATION: "Violation",
+    Verdict.ERROR: "Error",
+    Verdict.INCONCLUSIVE: "Inconclusive",
+    Verdict.SLOW: "Slow",
+}
+SYMBOLS = {
+    Verdict.PASS: "✓",
+    Verdict.VIOLATION: "✗",
+    Verdict.ERROR: "!",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.SLOW: "▲",
+}
+
+# What each standing check's violation is to someone who runs a shop. A shop's own check is named instead.
+_IN_BUSINESS_TERMS = {
+    "unusable": "cannot place even one plain order",
+    "oversold": "sold more than there was",
+    "conservation": "let stock and orders drift apart",
+    "partial_order": "left half-written orders",
+    "movements": "kept a wrong stock ledger",
+    "duplicate_order": "ordered twice for one buyer",
+    "lost_order": "lost orders it had confirmed",
+    "ghost_order": "kept orders it had told the buyer had failed",
+    "turned_away": "turned buyers away although there was stock",
+    "false_sold_out": "said “sold out” although there was stock",
+    "stale_commit": "made orders at a time when nobody was ordering",
+    "wrong_amount": "charged a wrong total",
+    "bad_order_accepted": "accepted orders it must refuse",
+    "deadlock": "let orders block each other until the server killed one",
+    "leaked_session": "left locks or transactions behind",
+    "unfinished": "did not recover after the faults had ended",
+}
+_AT_MOST = 3
+
+
+def headline(result: RunResult) -> str:
+    """The verdict as a word or two, for a title."""
+    if interrupted(result):
+        return "Interrupted"
+    return WORDS[result.verdict]
+
+
+def interrupted(result: RunResult) -> bool:
+    """Whether someone stopped the run before it could conclude anything."""
+    return result.exit_code == INTERRUPTED
+
+
+def sentence(result: RunResult) -> str:
+    """The verdict in one sentence for a manager."""
+    if interrupted(result):
+        return f"Interrupted: the run was stopped after {_extent(result)}, so it concludes nothing."
+    return _SENTENCES[result.verdict](result)
+
+
+def _pass(result: RunResult) -> str:
+    return (
+        f"Safe to ship: in {_extent(result)} every required check was put to the test and held, "
+        "and every limit was met."
+    )
+
+
+def _violation(result: RunResult) -> str:
+    broken = [failure for failure in failures(result, {}) if failure.sort == "check"]
+    scenarios = len({failure.scenario for failure in broken})
+    if not broken:
+        return "Do not ship: the checkout broke a promise; the report says which."
+    what = _listed(dict.fromkeys(_business_term(failure) for failure in broken))
+    return f"Do not ship: the checkout {what}, in {scenarios} of {count(len(result.scenarios), 'scenario')}."
+
+
+def _business_term(failure: Failure) -> str:
+    return _IN_BUSINESS_TERMS.get(failure.subject, f"violated “{clean(failure.subject)}”")
+
+
+def _error(result: RunResult) -> str:
+    causes = [failure.claim for failure in failures(result, {}) if failure.sort == "error"]
+    lines = causes[0].strip().splitlines() if causes else []
+    # The last line of a traceback is the error; a plain message has one line anyway.
+    why = shortened(lines[-1].strip().rstrip("."), 200) if lines else "see the report"
+    return f"No verdict: the harness could not do its work, which says nothing about the checkout: {why}."
+
+
+def _inconclusive(result: RunResult) -> str:
+    missing = [gap for gap in gaps(result) if gap.required]
+    if not missing:
+        return f"No verdict: nothing wrong was seen, but the run ({_extent(result)}) proves too little."
+    named = _listed(dict.fromkeys(f"{clean(gap.subject)} in {clean(gap.scenario)}" for gap in missing))
+    return f"No verdict: nothing wrong was seen, but what had to be tested was not: {named}."
+
+
+def _slow(result: RunResult) -> str:
+    broken = [failure for failure in failures(result, {}) if failure.sort == "threshold"]
+    named = _listed(f"{clean(f.subject)} in {clean(f.scenario)}, {f.claim}" for f in broken)
+    return f"Correct, but too slow: {named or 'a limit was broken'}."
+
+
+_SENTENCES: dict[Verdict, Callable[[RunResult], str]] = {
+    Verdict.PASS: _pass,
+    Verdict.VIOLATION: _violation,
+    Verdict.ERROR: _error,
+    Verdict.INCONCLUSIVE: _inconclusive,
+    Verdict.SLOW: _slow,
+}
+
+
+def _extent(result: RunResult) -> str:
+    orders = sum(scenario.orders for scenario in result.scenarios)
+    return f"{count(orders, 'order')} across {count(len(result.scenarios), 'scenario')}"
+
+
+def _listed(parts: Iterable[str]) -> str:
+    """``a, b and c``, and how many more there are past the first few."""
+    everything = list(parts)
+    shown, hidden = everything[:_AT_MOST], len(everything) - _AT_MOST
+    if hidden > 0:
+        return ", ".join(shown) + f" and {count(hidden, 'more thing')}"
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
