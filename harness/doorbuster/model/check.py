@@ -17,7 +17,11 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckText:
-    """A check as it stands in its file: ``violations`` selects them, ``exercised`` counts what put it to the test."""
+    """A check as it stands in its file: ``violations`` selects them, ``exercised`` counts what put it to the test.
+
+    ``needs`` names the optional parts of a contract without which it does not apply; a threshold's violation makes a
+    run slow, not wrong.
+    """
 
     name: str
     means: str
@@ -25,6 +29,8 @@ class CheckText:
     exercised_by: str
     violations: str
     exercised: str
+    needs: tuple[str, ...] = ()
+    is_threshold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

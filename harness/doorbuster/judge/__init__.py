@@ -1,0 +1,1 @@
+"""The checks, the thresholds, the verdict."""

@@ -1,0 +1,157 @@
+"""A stored scenario into its result: needs its folder and the texts stored with the run, and no database."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+
+from doorbuster.config.thresholds import parse_threshold
+from doorbuster.judge.checks import run_checks, unobservable
+from doorbuster.judge.figures import count, judge_thresholds, latency_points, outcome_counts, phase_results
+from doorbuster.judge.rows import LogNotUnderstood
+from doorbuster.judge.views import create_views, open_run
+from doorbuster.model.check import CheckResult, CheckStatus, CheckText, ThresholdResult, ThresholdStatus
+from doorbuster.model.contract import Contract
+from doorbuster.model.result import FaultResult, ScenarioResult
+from doorbuster.model.scenario import Scenario
+from doorbuster.model.verdict import Verdict
+from doorbuster.record.catalogue import load_catalogue
+
+FACTS = "facts.json"
+
+
+def judge_scenario(
+    folder: Path, contract: Contract, scenario: Scenario, checks: Mapping[str, CheckText], proofs: Mapping[str, str]
+) -> ScenarioResult:
+    """Judge the scenario recorded in ``folder``.
+
+    ``proofs`` maps a kind of fault to the DuckDB query that counts its marks. ``facts.json`` in the folder holds what
+    the engine knew: seed, start, duration, whether the log could be read.
+    """
+    facts = json.loads((folder / FACTS).read_text())
+    with open_run(folder) as connection:
+        reason = facts.get("unobservable")
+        if reason is None:
+            try:
+                create_views(connection, contract, load_catalogue(folder / "catalogue.json"))
+            except LogNotUnderstood as problem:
+                reason = f"the log was not understood: {problem}"
+        if reason is not None:
+            return _blind(connection, scenario, checks, facts, reason)
+        return _judge(connection, contract, scenario, checks, proofs, facts)
+
+
+def _judge(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    scenario: Scenario,
+    checks: Mapping[str, CheckText],
+    proofs: Mapping[str, str],
+    facts: Mapping[str, object],
+) -> ScenarioResult:
+    start_us = int(str(facts["start_us"]))
+    phases = phase_results(connection, scenario)
+    thresholds = judge_thresholds(connection, [parse_threshold(t) for t in scenario.thresholds], phases)
+    has = {"movements": contract.movements is not None, "orders": contract.orders is not None}
+    results = run_checks(connection, checks.values(), scenario.checks, has)
+    faults = _faults(connection, proofs, start_us)
+    orders = count(connection, "select count(*) from order_results")
+    base = _base(connection, scenario, facts)
+    return replace(
+        base,
+        verdict=conclude(results, thresholds, faults, checks, orders),
+        orders=orders,
+        unknown_committed=count(
+            connection,
+            "select count(*) from attempts semi join commits using (attempt) where outcome = 'unknown'",
+        ),
+        phases=phases,
+        faults=faults,
+        thresholds=thresholds,
+        checks=tuple(results),
+        attribution=_attribution(connection),
+        timeline=latency_points(connection, start_us),
+        fault_windows=_windows(connection, start_us),
+    )
+
+
+def conclude(
+    checks: Sequence[CheckResult],
+    thresholds: Sequence[ThresholdResult],
+    faults: Sequence[FaultResult],
+    texts: Mapping[str, CheckText],
+    orders: int,
+) -> Verdict:
+    """The verdict: violation before inconclusive before slow; a fault without a mark did not happen."""
+    violated = [c for c in checks if c.status is CheckStatus.VIOLATED]
+    if any(not texts[c.name].is_threshold for c in violated):
+        return Verdict.VIOLATION
+    unseen = (CheckStatus.UNEXERCISED, CheckStatus.UNOBSERVABLE)
+    if orders == 0 or any(c.required and c.status in unseen for c in checks):
+        return Verdict.INCONCLUSIVE
+    if any(f.marks == 0 for f in faults) or any(t.status is ThresholdStatus.UNEXERCISED for t in thresholds):
+        return Verdict.INCONCLUSIVE
+    return Verdict.SLOW if violated else Verdict.PASS
+
+
+def _blind(
+    connection: duckdb.DuckDBPyConnection,
+    scenario: Scenario,
+    checks: Mapping[str, CheckText],
+    facts: Mapping[str, object],
+    reason: str,
+) -> ScenarioResult:
+    """The result where the log says nothing: what the client saw is shown, and nothing is called a pass."""
+    results = unobservable(checks.values(), scenario.checks, reason)
+    return replace(_base(connection, scenario, facts), checks=tuple(results), error=reason)
+
+
+def _base(
+    connection: duckdb.DuckDBPyConnection, scenario: Scenario, facts: Mapping[str, object]
+) -> ScenarioResult:
+    return ScenarioResult(
+        name=scenario.name,
+        kind=scenario.kind,
+        verdict=Verdict.INCONCLUSIVE,
+        duration_s=float(str(facts["duration_s"])),
+        seed=int(str(facts["seed"])),
+        attempts=count(connection, "select count(*) from attempts"),
+        orders=count(connection, "select count(distinct order_key) from attempts"),
+        outcomes=outcome_counts(connection),
+        commits=count(connection, "select count(*) from commits where attempt is not null"),
+        unknown_committed=0,
+        phases=(),
+        faults=(),
+        thresholds=(),
+        checks=(),
+        description=scenario.description,
+    )
+
+
+def _faults(
+    connection: duckdb.DuckDBPyConnection, proofs: Mapping[str, str], start_us: int
+) -> tuple[FaultResult, ...]:
+    found = connection.execute(
+        "select name, kind, min(applied_us), max(healed_us) from fault_windows group by all order by 3"
+    ).fetchall()
+    results = []
+    for name, kind, applied_us, healed_us in found:
+        marks, sentence = connection.execute(proofs[kind], {"name": name}).fetchone() or (0, "no mark")
+        span = ((applied_us - start_us) / 1e6, (healed_us - start_us) / 1e6)
+        results.append(FaultResult(name, kind, *span, proof=sentence, marks=int(marks)))
+    return tuple(results)
+
+
+def _windows(connection: duckdb.DuckDBPyConnection, start_us: int) -> tuple[tuple[str, float, float], ...]:
+    found = connection.execute("select name, applied_us, healed_us from fault_windows order by applied_us").fetchall()
+    return tuple((name, (a - start_us) / 1e6, (h - start_us) / 1e6) for name, a, h in found)
+
+
+def _attribution(connection: duckdb.DuckDBPyConnection) -> str:
+    found = connection.execute(
+        "select attributed_by, count(*) from orders where not by_harness group by 1 order by 2 desc"
+    ).fetchall()
+    words = {"tag": "by the tag in the log", "order_key": "by the order key", "none": "not to any attempt"}
+    return ", ".join(f"{n} orders {words[how]}" for how, n in found)

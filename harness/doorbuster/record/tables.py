@@ -1,0 +1,56 @@
+"""The tables of a stored run: one place for their columns, in order, with DuckDB's types."""
+
+ATTEMPTS = {
+    "attempt": "BIGINT",
+    "order_key": "VARCHAR",
+    "try_no": "INTEGER",
+    "buyer": "INTEGER",
+    "phase": "VARCHAR",
+    "due_us": "BIGINT",
+    "invoked_us": "BIGINT",
+    "returned_us": "BIGINT",
+    "duration_us": "BIGINT",
+    "outcome": "VARCHAR",
+    "order_id": "VARCHAR",
+    "code": "VARCHAR",
+    "message": "VARCHAR",
+    "backend_pid": "INTEGER",
+}
+# One row an order that became due, written when it is taken up; started_us is NULL for one that no buyer ever started.
+REQUESTS = {
+    "order_key": "VARCHAR",
+    "customer": "VARCHAR",
+    "total": "VARCHAR",
+    "order_class": "VARCHAR",
+    "phase": "VARCHAR",
+    "due_us": "BIGINT",
+    "started_us": "BIGINT",
+}
+REQUEST_LINES = {
+    "order_key": "VARCHAR",
+    "line": "INTEGER",
+    "product": "VARCHAR",
+    "quantity": "BIGINT",
+    "price": "VARCHAR",
+}
+FAULT_WINDOWS = {"name": "VARCHAR", "kind": "VARCHAR", "applied_us": "BIGINT", "healed_us": "BIGINT"}
+# attempt is the one whose tag the transaction carries; tag is the harness's own ('stock', 'end', …) where it made it.
+COMMITS = {
+    "commit": "BIGINT",
+    "lsn": "VARCHAR",
+    "xid": "BIGINT",
+    "ts_us": "BIGINT",
+    "attempt": "BIGINT",
+    "tag": "VARCHAR",
+}
+# data is the row as the log tells it; relation as the catalogue prints it.
+CHANGES = {"commit": "BIGINT", "seq": "BIGINT", "relation": "VARCHAR", "op": "VARCHAR", "data": "VARCHAR"}
+
+# Journals that the driving process writes as CSV while it goes on, and that are sealed into Parquet afterwards.
+JOURNALS = {
+    "attempts": ATTEMPTS,
+    "requests": REQUESTS,
+    "request_lines": REQUEST_LINES,
+    "fault_windows": FAULT_WINDOWS,
+}
+TABLES = {**JOURNALS, "commits": COMMITS, "changes": CHANGES}

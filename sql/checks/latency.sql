@@ -1,0 +1,11 @@
+-- check: latency
+-- kind: threshold
+-- means: Orders took longer than a threshold allows.
+-- sound: Judged on the raw samples of every order of the phase, retries included, not on rounded percentiles.
+-- exercised by: Orders in the phases that the scenario's thresholds name.
+
+-- violations
+select expression, phase, value, samples from thresholds where metric = 'latency' and samples > 0 and not met;
+
+-- exercised
+select coalesce(min(samples), 0) from thresholds where metric = 'latency';
