@@ -1,0 +1,67 @@
+"""The connection is reset."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+from doorbuster.network.adapter import Proxy
+from doorbuster.network.faults.base import over_touched
+from doorbuster.network.faults.directions import DirectedFault
+from doorbuster.network.probe import Ending
+from doorbuster.network.toxics import ResetPeer, Toxic
+
+ARMING = "armed_reset"
+
+
+@dataclass(frozen=True)
+class Reset(DirectedFault):
+    """The first chunk to come is dropped, and after ``timeout_ms`` both ends get a TCP reset.
+
+    With ``downstream`` (the default) the request was carried out and the answer is lost; with ``upstream`` the request
+    is lost. Toxiproxy prepares a connection for resets when it opens it, so connections older than the fault see an
+    orderly close, unless they were opened inside ``armed``.
+    """
+
+    kind: ClassVar[str] = "reset"
+    endings: ClassVar[frozenset[Ending]] = frozenset({"reset"})
+    upstream: bool = False
+    timeout_ms: int = 0
+
+    def toxics(self) -> tuple[Toxic, ...]:
+        return tuple(
+            ResetPeer(timeout_ms=self.timeout_ms, stream=way, name=self._toxic_name(way)) for way in self.streams()
+        )
+
+    @contextmanager
+    def armed(self, proxy: Proxy) -> Iterator[None]:
+        """Connections opened inside get real resets from this fault. Their every other close is a reset, too.
+
+        A ``reset_peer`` that never acts (toxicity 0) is enough for Toxiproxy to set SO_LINGER to 0 on both sockets of
+        a new connection.
+        """
+        if ARMING in proxy.toxics():  # another reset on the timeline has armed it, for at least as long
+            yield
+            return
+        proxy.add(ResetPeer(toxicity=0.0, name=ARMING))
+        try:
+            yield
+        finally:
+            proxy.remove(ARMING)
+
+    def describe(self) -> str:
+        after = f" after {self.timeout_ms} ms" if self.timeout_ms else ""
+        return f"connections are reset{after} at the first data {self.directions()}"
+
+    @property
+    def proof_sql(self) -> str:
+        """Attempts whose connection was reset or closed, each counted."""
+        return over_touched("""
+        , hit as (
+            select code from touched where outcome = 'unknown' and code in ('reset', 'eof', 'connect_lost')
+        )
+        select count(*), format('{} connection{} reset, {} closed in order, {} lost while connecting',
+                                count(*) filter (code = 'reset'), if(count(*) filter (code = 'reset') = 1, '', 's'),
+                                count(*) filter (code = 'eof'), count(*) filter (code = 'connect_lost'))
+        from hit
+        """)
