@@ -86,7 +86,7 @@
     const make = () => {
       const width = Math.floor(target.clientWidth);
       if (!width) return;
-      if (plot) plot.destroy();
+      plot?.destroy();
       plot = new uPlot(options(data, width), columns(data), target);
       plot.over.addEventListener("dblclick", () => { plot.zoomed = false; });
     };
@@ -98,6 +98,8 @@
       if (!plot) make();
       else if (width && width !== plot.width) plot.setSize({ width, height: HEIGHT });
     };
+    fit();
+    figure.closest("details").addEventListener("toggle", fit);
     // Drawing changes the height, which an observer may not do within its own notification.
     new ResizeObserver(() => requestAnimationFrame(fit)).observe(target);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", make);

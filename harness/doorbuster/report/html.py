@@ -157,7 +157,7 @@ def _environment() -> jinja2.Environment:
         columns=_columns,
         rows_only=_is_rows,
     )
-    environment.globals.update(words_of=verdict.WORDS, symbol_of=verdict.SYMBOLS, Verdict=Verdict, none=text.NONE)
+    environment.globals.update(words_of=verdict.WORDS, symbol_of=verdict.SYMBOLS, Verdict=Verdict, dash=text.NONE)
     return environment
 
 
