@@ -54,7 +54,7 @@
         y: data.log ? { distr: 3 } : { range: (u, lo, hi) => [0, (hi || 1) * 1.05] },
       },
       axes: [
-        { ...axis, values: (u, ticks) => ticks.map((t) => t + " s") },
+        { ...axis, size: 32, values: (u, ticks) => ticks.map((t) => t + " s") },
         { ...axis, size: 56, values: (u, ticks) => ticks.map((t) => (t == null ? "" : t.toLocaleString("en"))) },
       ],
       series: [
@@ -88,6 +88,10 @@
       if (!width) return;
       plot?.destroy();
       plot = new uPlot(options(data, width), columns(data), target);
+      // Without a pointer over it, the legend tells of the worst moment.
+      const worst = data.series.p99_ms.reduce((best, v, i, all) => (v != null && !(v <= all[best]) ? i : best), 0);
+      plot.setLegend({ idx: worst });
+      plot.over.addEventListener("mouseleave", () => plot.setLegend({ idx: worst }));
       plot.over.addEventListener("dblclick", () => { plot.zoomed = false; });
     };
     target.hidden = false;

@@ -68,8 +68,8 @@ def _case(suite: Element, scenario: ScenarioResult, name: str) -> Element:
 
 
 def _threshold_name(threshold: ThresholdResult) -> str:
-    phase = f" [{threshold.phase}]" if threshold.phase else ""
-    return f"threshold {threshold.expression}{phase}"
+    told = threshold.phase is None or threshold.expression.endswith(f" in {threshold.phase}")
+    return f"threshold {threshold.expression}" + ("" if told else f" in {threshold.phase}")
 
 
 def _check_case(case: Element, scenario: ScenarioResult, check: CheckResult, texts: Texts) -> None:
@@ -132,7 +132,8 @@ def _trouble(case: Element, tag: str, message: str, sort: str, text: str) -> Non
 
 
 def _shows_trouble(element: Element) -> bool:
-    return any(element.iter("failure")) or any(element.iter("error"))
+    # An element without children is false, so truth would not do.
+    return element.find(".//failure") is not None or element.find(".//error") is not None
 
 
 def _count(element: Element) -> None:

@@ -114,7 +114,7 @@ def example_of(check: CheckResult) -> str:
     return row_in_words(row) if row else ""
 
 
-_LIMIT_UNIT = re.compile(r"[<>=]\s*[\d.,]+\s*(%|[A-Za-zµ]+(?:/[A-Za-z]+)?)?")
+_LIMIT_UNIT = re.compile(r"[<>=]\s*[\d.,]+\s*(%|/[A-Za-z]+|[A-Za-zµ]+(?:/[A-Za-z]+)?)?")
 
 
 def threshold_value(threshold: ThresholdResult) -> str:
@@ -125,14 +125,15 @@ def threshold_value(threshold: ThresholdResult) -> str:
     unit = (match and match.group(1)) or ""
     # In `p99 < 0.5 in steady` the word after the number is no unit.
     unit = "" if unit == "in" else unit
-    return number(threshold.value) + ("" if unit in ("", "%") else " ") + unit
+    return number(threshold.value) + ("" if unit[:1] in ("", "%", "/") else " ") + unit
 
 
 def measured(threshold: ThresholdResult) -> str:
     """A threshold's measurement in words."""
     told = threshold.phase is None or threshold.expression.endswith(f" in {threshold.phase}")
     where = "" if told else f" in phase {clean(threshold.phase or '')}"
-    return f"measured {threshold_value(threshold)}{where}, over {count(threshold.samples, 'sample')}"
+    measured = f"measured {threshold_value(threshold)}" if threshold.value is not None else "nothing measured"
+    return f"{measured}{where}, over {count(threshold.samples, 'sample')}"
 
 
 def gaps(result: RunResult) -> tuple[Gap, ...]:
