@@ -27,7 +27,7 @@ def judge_scenario(
 ) -> ScenarioResult:
     """Judge the scenario recorded in ``folder``.
 
-    ``proofs`` maps a kind of fault to the DuckDB query that counts its marks. ``facts.json`` in the folder holds what
+    ``proofs`` maps a fault's label to the DuckDB query that counts its marks. ``facts.json`` in the folder holds what
     the engine knew: seed, start, duration, whether the log could be read.
     """
     facts = json.loads((folder / FACTS).read_text())
@@ -138,7 +138,7 @@ def _faults(
     ).fetchall()
     results = []
     for name, kind, applied_us, healed_us in found:
-        marks, sentence = connection.execute(proofs[kind], {"name": name}).fetchone() or (0, "no mark")
+        marks, sentence = connection.execute(proofs[name], {"name": name}).fetchone() or (0, "no mark")
         span = ((applied_us - start_us) / 1e6, (healed_us - start_us) / 1e6)
         results.append(FaultResult(name, kind, *span, proof=sentence, marks=int(marks)))
     return tuple(results)

@@ -26,18 +26,20 @@ class Workload:
     """What is on the shelves and who wants it.
 
     ``arrivals``: ``rate`` is an open model, orders are due on a timetable, by ``phases``; ``burst`` releases all buyers
-    at one instant at one product with ``stock`` left, ``rounds`` times, each with a product of its own.
+    at one instant at one product with ``stock`` left, ``rounds`` times, each with a product of its own; ``closed`` lets
+    every buyer order again ``think_s`` seconds after an answer, until somebody stops it.
     ``lines`` and ``quantity`` are inclusive ranges, of distinct products a cart and of units a line.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
-    arrivals: Literal["rate", "burst"]
+    arrivals: Literal["rate", "burst", "closed"]
     buyers: int
     stock: int
     products: int = 1
     rounds: int = 1
     lines: tuple[int, int] = (1, 1)
     quantity: tuple[int, int] = (1, 1)
+    think_s: float = 0.5
     spacing: Literal["even", "poisson"] = "poisson"
 
 

@@ -1,0 +1,1 @@
+"""The kinds of driving: who places orders, when, and under which schedule."""

@@ -1,0 +1,126 @@
+"""A contract's way to place an order, compiled: tagged statements, and values in the types that they want."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from doorbuster.config.parameters import Statement
+from doorbuster.drive.tagging import TAG_PARAMETER, tagged
+from doorbuster.model.contract import Place
+from doorbuster.model.order import Order
+from doorbuster.record.wal import ATTEMPT_TAG
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One step, ready to be prepared."""
+
+    step: str
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A whole way to place an order."""
+
+    calls: tuple[Call, ...]
+    compensate: tuple[Call, ...]
+
+
+def compile_flow(place: Place) -> Flow:
+    """The flow of ``place``.
+
+    Raises:
+        Untaggable: a statement that cannot carry a tag; says which.
+    """
+    calls = tuple(Call(step.name or str(n), tagged(step.sql)) for n, step in enumerate(place.calls, 1))
+    undo = tuple(Call(f"compensate {n}", tagged(sql)) for n, sql in enumerate(place.compensate, 1))
+    return Flow(calls, undo)
+
+
+def order_parameters(order: Order, attempt: int) -> dict[str, Any]:
+    """The values of an order's named parameters, before they are turned into the types that a statement wants."""
+    first = order.lines[0] if order.lines else None
+    return {
+        "order_key": order.order_key,
+        "attempt": attempt,
+        "customer": order.customer,
+        "lines": lines_json(order),
+        "total": order.total,
+        "product": first.product if first else None,
+        "quantity": first.quantity if first else None,
+        "price": first.price if first else None,
+        TAG_PARAMETER: f"{ATTEMPT_TAG}{attempt}",
+    }
+
+
+def lines_json(order: Order) -> str:
+    """The cart as a JSON array of ``{"product", "quantity", "price"}``, numbers as numbers, exactly."""
+    lines = (
+        f'{{"product": {_json_id(line.product)}, "quantity": {line.quantity}, "price": {line.price}}}'
+        for line in order.lines
+    )
+    return f"[{', '.join(lines)}]"
+
+
+def _json_id(product: str) -> str:
+    return product if product.isdecimal() else json.dumps(product)
+
+
+def arguments(
+    names: Sequence[str], types: Sequence[str], values: Mapping[str, Any]
+) -> list[Any]:
+    """The values for a prepared statement's parameters: ``types`` are the server's names of their types.
+
+    Raises:
+        KeyError: no value of that name, such as the result of a step that gave none.
+        ValueError: a value that cannot be what the type wants.
+    """
+    return [_converted(values[name], kind) for name, kind in zip(names, types, strict=True)]
+
+
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("int2", "int4", "int8", "oid"), int),
+    "numeric": lambda value: Decimal(str(value)),
+    **dict.fromkeys(("float4", "float8"), float),
+    "date": lambda value: value if isinstance(value, date) else date.fromisoformat(value),
+    **dict.fromkeys(("text", "varchar", "bpchar", "name", "uuid", "unknown"), str),
+    **dict.fromkeys(("json", "jsonb"), lambda value: value if isinstance(value, str) else _dumped(value)),
+}
+
+
+def _converted(value: Any, kind: str) -> Any:
+    return value if value is None else _CONVERTERS.get(kind, _same)(value)
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, default=str)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def answer_value(rows: Sequence[Any], types: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+    """What rules look at, and the columns that later steps may use, from a call's rows.
+
+    One column of JSON or a composite type is its value; anything else is an object by column name; of several rows the
+    first. No row is None.
+    """
+    if not rows:
+        return None, {}
+    columns = {name: _plain(value, kind) for (name, value), kind in zip(rows[0].items(), types, strict=True)}
+    if len(columns) == 1:
+        (value,) = columns.values()
+        if isinstance(value, (dict, list)):
+            return value, dict(rows[0].items())
+    return columns, dict(rows[0].items())
+
+
+def _plain(value: Any, kind: str) -> Any:
+    if kind in ("json", "jsonb") and isinstance(value, str):
+        return json.loads(value)
+    return dict(value.items()) if hasattr(value, "items") else value

@@ -1,0 +1,219 @@
+"""A buyer with a connection of its own, who places orders through it and knows what became of each attempt."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from doorbuster.config.answers import Answer, AnswerBook
+from doorbuster.drive.flow import Call, Flow, answer_value, arguments, order_parameters
+from doorbuster.model.order import Order
+from doorbuster.model.outcome import Outcome
+
+APPLICATION = "doorbuster buyer"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a buyer connects; ``settings`` go to the server when the session starts."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How an attempt ended. For ``unknown``, ``code`` says how the answer was lost: ``timeout``, ``eof``, ``reset``,
+    ``connect_refused``, ``connect_timeout`` or ``connect_lost``; else it is the SQLSTATE, if there was one."""
+
+    outcome: Outcome
+    order_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+    backend_pid: int | None = None
+
+
+@dataclass(slots=True)
+class _Prepared:
+    statement: Any
+    names: tuple[str, ...]
+    parameter_types: tuple[str, ...]
+    result_types: tuple[str, ...]
+
+
+class _Lost(Exception):
+    """The connection broke or could not be made; ``args`` are the code and the message."""
+
+
+class SqlBuyer:
+    """Places orders over one connection, which it makes anew after every trouble.
+
+    A dedicated connection rather than a pool: a pool's reset erases what a function leaked, and its acquire can hang
+    behind a black hole longer than any query's timeout.
+    """
+
+    def __init__(self, target: Target, flow: Flow, book: AnswerBook, timeout_s: float) -> None:
+        self._target = target
+        self._flow = flow
+        self._book = book
+        self._timeout_s = timeout_s
+        self._connection: asyncpg.Connection | None = None
+        self._prepared: dict[str, _Prepared] = {}
+
+    async def connect(self) -> None:
+        """Open the connection and prepare every call, so that the first order pays for neither.
+
+        Raises:
+            asyncpg.PostgresError: a statement that the server does not take.
+            OSError: no connection.
+        """
+        await self._open()
+        for call in self._flow.calls:
+            await self._prepare(call)
+
+    def close(self) -> None:
+        """Drop the connection at once; nothing waits for an answer any more."""
+        connection, self._connection, self._prepared = self._connection, None, {}
+        if connection is not None:
+            connection.terminate()
+
+    async def attempt(self, order: Order, attempt: int) -> AttemptEnd:
+        """Try once to place ``order``. Never raises for what the database or the network does.
+
+        Raises:
+            UnmatchedAnswer: an answer that the contract does not know.
+            KeyError, ValueError: a parameter without a value, or with one of the wrong type.
+        """
+        task = asyncio.ensure_future(self._place(order, attempt))
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self._timeout_s)
+        except asyncio.CancelledError:
+            self.close()
+            await _abandon(task)
+            raise
+        if done:
+            return task.result()
+        connecting = self._connection is None
+        pid = self._pid()
+        # A cancel request would open another connection through the same broken network, and hang there: cut the line.
+        self.close()
+        await _abandon(task)
+        return AttemptEnd(Outcome.UNKNOWN, code="connect_timeout" if connecting else "timeout", backend_pid=pid)
+
+    async def _place(self, order: Order, attempt: int) -> AttemptEnd:
+        values = order_parameters(order, attempt)
+        pid = None
+        try:
+            await self._open()
+            pid = self._pid()
+            answer = await self._run_flow(values)
+        except _Lost as lost:
+            self.close()
+            await self._compensate(values)
+            return AttemptEnd(Outcome.UNKNOWN, code=lost.args[0], message=lost.args[1], backend_pid=pid)
+        outcome = self._book.stops(answer) or self._book.classify(answer)
+        if answer.is_error:
+            await self._compensate(values)
+        order_id = self._book.order_id(answer) if outcome is Outcome.OK else None
+        if outcome is Outcome.UNKNOWN:
+            self.close()
+        return AttemptEnd(outcome, order_id, answer.sqlstate, answer.message or None, pid)
+
+    async def _run_flow(self, values: dict[str, Any]) -> Answer:
+        """Run the calls until one fails or ends the flow; later ones see the columns of earlier ones."""
+        answer = Answer()
+        for call in self._flow.calls:
+            answer = await self._call(call, values)
+            if answer.is_error or self._book.stops(answer):
+                break
+        return answer
+
+    async def _call(self, call: Call, values: dict[str, Any]) -> Answer:
+        try:
+            prepared = await self._prepare(call)
+            rows = await prepared.statement.fetch(*arguments(prepared.names, prepared.parameter_types, values))
+        except asyncpg.PostgresConnectionError as problem:  # a SQLSTATE of class 08 that the client made up
+            raise _Lost(_how_lost(problem), str(problem)) from None
+        except asyncpg.PostgresError as problem:
+            message = str(problem)
+            if problem.sqlstate == "25P02" or self._is_closed():
+                self.close()
+            return Answer(call.step, sqlstate=problem.sqlstate, message=message)
+        except (OSError, asyncpg.InterfaceError) as problem:
+            raise _Lost(_how_lost(problem), str(problem)) from None
+        value, columns = answer_value(rows, prepared.result_types)
+        values.update(columns)
+        return Answer(call.step, value=value)
+
+    async def _compensate(self, values: dict[str, Any]) -> None:
+        """What the application does by hand after a failure; it can fail too, and nobody notices."""
+        for call in self._flow.compensate:
+            if any(name not in values for name in call.statement.names):
+                return
+            try:
+                await self._open()
+                answer = await self._call(call, values)
+            except _Lost:
+                self.close()
+                return
+            if answer.is_error:
+                return
+
+    async def _open(self) -> None:
+        if self._connection is not None and not self._connection.is_closed():
+            return
+        self.close()
+        target = self._target
+        try:
+            self._connection = await asyncpg.connect(
+                host=target.host, port=target.port, user=target.user, password=target.password,
+                database=target.database, ssl=False, timeout=60, statement_cache_size=0,
+                server_settings={"application_name": APPLICATION, **target.settings},
+            )  # fmt: skip
+        except ConnectionRefusedError as problem:
+            raise _Lost("connect_refused", str(problem)) from None
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+            raise _Lost("connect_lost", f"{type(problem).__name__}: {problem}") from None
+
+    async def _prepare(self, call: Call) -> _Prepared:
+        found = self._prepared.get(call.step)
+        if found is None:
+            assert self._connection is not None
+            statement = await self._connection.prepare(call.statement.sql)
+            found = _Prepared(
+                statement,
+                call.statement.names,
+                tuple(t.name for t in statement.get_parameters()),
+                tuple(a.type.name for a in statement.get_attributes()),
+            )
+            self._prepared[call.step] = found
+        return found
+
+    def _is_closed(self) -> bool:
+        return self._connection is None or self._connection.is_closed()
+
+    def _pid(self) -> int | None:
+        return None if self._connection is None else self._connection.get_server_pid()
+
+
+async def _abandon(task: "asyncio.Future[Any]") -> None:
+    task.cancel()
+    with suppress(BaseException):
+        await task
+
+
+def _how_lost(problem: BaseException) -> str:
+    """``reset`` where the peer sent a reset, else ``eof``; asyncpg hides the difference in the exception's cause."""
+    seen: BaseException | None = problem
+    while seen is not None:
+        if isinstance(seen, ConnectionResetError):
+            return "reset"
+        seen = seen.__cause__ or seen.__context__
+    return "eof"
