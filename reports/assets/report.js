@@ -90,7 +90,7 @@
       plot = new uPlot(options(data, width), columns(data), target);
       // Without a pointer over it, the legend tells of the worst moment.
       const worst = data.series.p99_ms.reduce((best, v, i, all) => (v != null && !(v <= all[best]) ? i : best), 0);
-      plot.setLegend({ idx: worst });
+      queueMicrotask(() => plot.setLegend({ idx: worst })); // after uPlot's own first commit, which empties it
       plot.over.addEventListener("mouseleave", () => plot.setLegend({ idx: worst }));
       plot.over.addEventListener("dblclick", () => { plot.zoomed = false; });
     };
@@ -121,7 +121,7 @@
     box.append(button);
   };
 
-  // A link to a closed scenario opens it, and so does printing.
+  // A link to a closed scenario opens it.
   const openTarget = () => {
     const target = location.hash && document.getElementById(location.hash.slice(1));
     if (target instanceof HTMLDetailsElement) target.open = true;

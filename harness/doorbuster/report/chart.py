@@ -147,7 +147,8 @@ def _y_steps(low: float, high: float, log: bool) -> list[float]:
     if not log:
         return _nice_steps(low, high)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
-    return [10.0**decade for decade in decades if low <= 10.0**decade <= high]
+    steps = [mantissa * 10.0**decade for decade in decades for mantissa in (1, 2, 5)]
+    return [step for step in steps if low <= step <= high]
 
 
 def _nice_steps(low: float, high: float, about: int = 6) -> list[float]:
