@@ -20,7 +20,7 @@ window product_so_far as (partition by product order by commit);
 
 -- What the harness itself put on the shelves.
 create table supply as
-select commit, product, delta from stock join commits using (commit) where tag is not null;
+select commit, product, delta from stock join commits using (commit) where tag in ('initial', 'stock', 'restock');
 create table initial_stock as
 select product, sum(delta) as units from supply group by product;
 
@@ -47,7 +47,7 @@ select order_id, coalesce(made_by.order_key, claimed_key) as order_key, claimed_
        born, made_by.ts_us as born_us, made_by.attempt, case when not live_at_end then ended end as ended, live_at_end,
        case when made_by.order_key is not null then 'tag' when claimed_key is not null then 'order_key'
             else 'none' end as attributed_by,
-       made_by.tag is not null as by_harness
+       coalesce(made_by.tag in ('initial', 'stock'), false) as by_harness
 from life left join last_image using (order_id) join made_by on made_by.commit = born
 where born is not null;
 
@@ -58,13 +58,13 @@ with line as (
 ), life as (
     select commit, order_id, product, 0 as units, case when live then 1 else -1 end as live
     from order_states join (select distinct order_id, product from line_events) using (order_id)
-), both as (
+), merged as (
     select commit, order_id, product, sum(units) as units, sum(live) as live
     from (from line union all by name from life) group by all
 ), held as (
     select commit, order_id, product,
            case when sum(live) over order_so_far > 0 then sum(units) over order_so_far else 0 end as units
-    from both
+    from merged
     window order_so_far as (partition by order_id, product order by commit)
 )
 select commit, order_id, product, units, units - coalesce(lag(units) over (partition by order_id, product order by commit), 0) as delta

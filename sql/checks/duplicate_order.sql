@@ -23,7 +23,7 @@ with twice as (
     where attempt is not null group by all
 ), beyond as (
     select order_key, 'more units taken than its cart' as problem,
-           format('{} of product {} instead of {}', units::bigint, product, coalesce(carts.units, 0)::bigint) as evidence, commit
+           format('{} of product {} instead of {}', taken.units::bigint, product, coalesce(carts.units, 0)::bigint) as evidence, commit
     from taken left join carts using (order_key, product)
     where taken.units > coalesce(carts.units, 0) and carts.order_key is not null
 ), visible as (

@@ -45,7 +45,7 @@ with judged as (
     left join (select distinct order_id from wanted) as carts_known using (order_id)
     group by all
 )
-select order_id, order_key, product, cart, lines, deducted, case when has_movements then moved end as moved,
+select part.order_id, judged.order_key, product, cart, lines, deducted, case when has_movements then moved end as moved,
        concat_ws(', ', case when lines = 0 then 'no line' when lines <> cart then 'other lines than the cart' end,
                        case when deducted = 0 and lines > 0 then 'stock not deducted'
                             when deducted <> lines then 'another deduction than its lines' end,

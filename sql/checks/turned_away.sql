@@ -10,12 +10,12 @@ with calm as (
     select order_results.*
     from order_results
     where order_class = 'valid' and not exists (
-        select from fault_windows
+        select 1 from fault_windows
         where applied_us <= order_results.returned_us and healed_us + 2000000 >= order_results.invoked_us)
 ), short as (
     select distinct order_key from least_stock join attempts using (attempt) where low < wanted
 )
-select order_key, calm.outcome, tries, code, message, calm.invoked_us, calm.returned_us, last_attempt as attempt
+select calm.order_key, calm.outcome, tries, code, message, calm.invoked_us, calm.returned_us, last_attempt as attempt
 from calm join attempts on attempts.attempt = last_attempt and attempts.order_key = calm.order_key
 where calm.outcome in ('aborted', 'error', 'unknown', 'refused')
   and calm.order_key not in (select order_key from short)
@@ -25,5 +25,5 @@ order by calm.invoked_us;
 select count(*)
 from order_results
 where order_class = 'valid' and outcome <> 'sold_out' and not exists (
-    select from fault_windows
+    select 1 from fault_windows
     where applied_us <= order_results.returned_us and healed_us + 2000000 >= order_results.invoked_us);

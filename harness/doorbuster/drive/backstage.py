@@ -1,4 +1,4 @@
-"""What happens beside the orders, over a direct connection that no fault touches: shelves, customers, prepared carts."""
+"""What happens beside the orders, over a connection that no fault touches: shelves, customers, prepared carts."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence

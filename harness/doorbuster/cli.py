@@ -1,0 +1,46 @@
+"""The command line. Commands are imported when they are called, so that help comes at once."""
+
+import importlib
+from typing import Any
+
+import click
+
+from doorbuster import __version__
+
+COMMANDS = {
+    "run": "Put a checkout function under test.",
+    "recheck": "Judge a stored run again, without a database.",
+    "scenarios": "List the standing scenarios.",
+}
+
+
+class _Lazy(click.Group):
+    """A group that knows its commands' names and one line each, and imports one only to run it or explain it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = importlib.import_module(f"doorbuster.commands.{cmd_name}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, package_name="doorbuster")
+def _group() -> None:
+    """Sells the last item to many buyers at once, breaks the network under them, and proves from the database's own
+    log what happened.
+
+    Start with 'doorbuster run'; 'doorbuster COMMAND --help' says more.
+    """
+
+
+def main(*arguments: Any) -> None:
+    """The console script."""
+    _group(prog_name="doorbuster")

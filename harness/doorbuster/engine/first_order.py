@@ -1,0 +1,60 @@
+"""One plain order before anything else: a function that fails every call is caught in the first second."""
+
+from random import Random
+
+from doorbuster.config.answers import AnswerBook, UnmatchedAnswer
+from doorbuster.drive.backstage import Backstage
+from doorbuster.drive.flow import compile_flow
+from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer
+from doorbuster.drive.workload import random_order, shelf
+from doorbuster.engine.errors import UsageError
+from doorbuster.engine.shop import open_shop
+from doorbuster.model.check import CheckResult, CheckStatus
+from doorbuster.model.contract import Contract
+from doorbuster.model.outcome import Outcome
+from doorbuster.model.result import ScenarioResult
+from doorbuster.model.scenario import Workload
+from doorbuster.model.server import Server
+from doorbuster.model.verdict import Verdict
+
+NAME = "plain_order"
+_PLAIN = Workload(arrivals="burst", buyers=1, stock=10)
+
+
+async def place_first_order(server: Server, template: str, contract: Contract, seed: int) -> AttemptEnd:
+    """Place one order of one unit with ten in stock, directly.
+
+    Raises:
+        UsageError: an answer that the contract does not know, or a statement that its parameters do not fit.
+    """
+    items = shelf(contract, _PLAIN)
+    async with open_shop(server, template, "shop_plain_order", contract, items) as shop:
+        order = random_order(_PLAIN, items, Random(seed))
+        book = AnswerBook(contract.answers)
+        buyer = SqlBuyer(shop.direct, compile_flow(contract.place), book, max(10.0, contract.buyer.timeout_s))
+        behind = Backstage(contract, shop.direct)
+        try:
+            await behind.prepare(order)
+            return await buyer.attempt(order, 1)
+        except UnmatchedAnswer as problem:
+            raise UsageError(f"{contract.name}: {problem}; add a rule for it") from None
+        except KeyError as problem:
+            message = f"unknown parameter :{problem.args[0]}, neither an order's nor a column that an earlier step gave"
+            raise UsageError(f"{contract.name}: place: {message}") from None
+        finally:
+            behind.close()
+            buyer.close()
+
+
+def unusable(end: AttemptEnd, contract: Contract, seed: int) -> ScenarioResult | None:
+    """The result that says so where the first plain order did not go through; None where it did."""
+    if end.outcome is Outcome.OK:
+        return None
+    example: dict[str, object] = {"answered": end.outcome.value, "code": end.code, "message": end.message}
+    hint = f"{contract.name} fails its first plain order: one unit of one product with ten in stock, nobody else there"
+    check = CheckResult("unusable", CheckStatus.VIOLATED, 1, 1, hint, example=example, rows=(example,), required=True)
+    outcomes = {o.value: int(o is end.outcome) for o in Outcome}
+    return ScenarioResult(
+        NAME, "stateful", Verdict.VIOLATION, 0.0, seed, 1, 1, outcomes, 0, 0, (), (), (), (check,),
+        description="One plain order before anything else.",
+    )  # fmt: skip

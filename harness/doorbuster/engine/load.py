@@ -1,0 +1,163 @@
+"""One load scenario from shelves to result."""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from doorbuster.config.answers import UnmatchedAnswer
+from doorbuster.drive.load.launch import Driver, DriverFailed, locust
+from doorbuster.drive.load.plan import Plan, write_plan
+from doorbuster.drive.workload import shelf
+from doorbuster.engine.errors import HarnessError, UsageError
+from doorbuster.engine.shop import Shop, open_shop
+from doorbuster.engine.store import facts
+from doorbuster.engine.timeline import Timeline
+from doorbuster.host.guardian import Guardian
+from doorbuster.model.contract import Contract
+from doorbuster.model.events import Event, Judging, Progress
+from doorbuster.model.scenario import Scenario
+from doorbuster.model.server import Server
+from doorbuster.network.adapter import Proxy
+from doorbuster.network.server import ToxiproxyServer
+from doorbuster.record.seal import seal_journals
+
+# After the last arrival: every retry may run into its time limit once.
+DRAIN_MARGIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all scenarios of a run share."""
+
+    guardian: Guardian
+    scratch: Path
+    server: Server
+    toxiproxy: ToxiproxyServer
+    template: str
+
+
+async def run_load(
+    house: House, contract: Contract, scenario: Scenario, seed: int, folder: Path, emit: Callable[[Event], None]
+) -> None:
+    """Drive ``scenario`` and leave its recorded tables in ``folder``, ready to be judged.
+
+    Raises:
+        UsageError: an answer or a statement that the contract does not fit; HarnessError: the harness failed.
+    """
+    started = time.monotonic()
+    items = shelf(contract, scenario.workload)
+    name = "shop_" + re.sub(r"\W", "_", scenario.name.lower())[:40]
+    async with open_shop(house.server, house.template, name, contract, items) as shop:
+        with facts(folder, seed) as known:
+            try:
+                with house.toxiproxy.proxy(name, f"{house.server.host}:{house.server.port}") as proxy:
+                    known["start_us"] = await _drive(house, shop, proxy, contract, scenario, seed, folder, emit)
+            finally:
+                # Also after a failure: what was recorded so far is kept, and can be judged.
+                emit(Judging(scenario.name))
+                known["unobservable"] = await shop.close_and_read(folder)
+                seal_journals(folder)
+            known["duration_s"] = time.monotonic() - started
+
+
+async def _drive(
+    house: House,
+    shop: Shop,
+    proxy: Proxy,
+    contract: Contract,
+    scenario: Scenario,
+    seed: int,
+    folder: Path,
+    emit: Callable[[Event], None],
+) -> int:
+    """Run Locust and the timeline side by side; the release of the buyers, in microseconds of the wall clock."""
+    plan = Plan(
+        contract=contract,
+        workload=scenario.workload,
+        phases=scenario.phases,
+        target=replace(shop.direct, host=proxy.host, port=proxy.port, settings=dict(contract.session)),
+        backstage=shop.direct,
+        seed=seed,
+        record=str(folder.resolve()),
+        drain_s=contract.buyer.attempts * (contract.buyer.timeout_s + 0.5) + DRAIN_MARGIN_S,
+    )
+    path = house.scratch / f"{shop.slot}.plan.json"
+    write_plan(plan, path)
+    progress = _Progress(scenario.name, emit)
+    timeline = Timeline(scenario.faults, proxy, folder, lambda: progress.fault(timeline.active))
+    try:
+        async with (
+            timeline.armed(),
+            locust(path, scenario.workload.buyers, folder / "locust.log", house.guardian) as driver,
+        ):
+            return await _side_by_side(driver, timeline, house.toxiproxy, progress)
+    except DriverFailed as problem:
+        if str(problem).startswith((UnmatchedAnswer.__name__, "StatementFailed", "KeyError", "ValueError")):
+            raise UsageError(f"[answers] or [place] of the contract: {problem}") from None
+        raise HarnessError(f"the load could not be driven: {problem}") from None
+    finally:
+        path.unlink(missing_ok=True)
+
+
+class _Progress:
+    """Turns the driver's reports into events."""
+
+    def __init__(self, scenario: str, emit: Callable[[Event], None]) -> None:
+        self._latest = Progress(scenario, 0, 0, {})
+        self._emit = emit
+
+    def fault(self, active: str | None) -> None:
+        self._latest = replace(self._latest, active_fault=active)
+        self._emit(self._latest)
+
+    def report(self, event: dict[str, Any]) -> None:
+        counts = {"done": event["done"], "total": event["total"], "outcomes": event["outcomes"]}
+        self._latest = replace(self._latest, **counts)
+        self._emit(self._latest)
+
+
+async def _side_by_side(driver: Driver, timeline: Timeline, toxiproxy: ToxiproxyServer, progress: _Progress) -> int:
+    start_us = 0
+    faults: asyncio.Task[None] | None = None
+    watch = asyncio.create_task(_keep_alive(toxiproxy))
+    try:
+        async for event in _until_failure(driver, watch):
+            if event["event"] == "started":
+                start_us = int(event["start_us"])
+                faults = asyncio.create_task(timeline.play(start_us))
+            elif event["event"] == "progress":
+                progress.report(event)
+        if faults is not None:
+            await faults  # a fault that outlasts the orders is still played to its end, and healed
+        return start_us
+    finally:
+        for task in filter(None, (faults, watch)):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _keep_alive(toxiproxy: ToxiproxyServer) -> None:
+    while True:
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(toxiproxy.check_alive)
+
+
+async def _until_failure(driver: Driver, watch: "asyncio.Task[None]") -> Any:
+    """The driver's events, until they end or ``watch`` fails."""
+    events = driver.events()
+    while True:
+        following = asyncio.ensure_future(anext(events, None))
+        await asyncio.wait({following, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if watch.done():
+            following.cancel()
+            watch.result()
+        event = await following
+        if event is None:
+            return
+        yield event

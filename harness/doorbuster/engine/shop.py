@@ -1,0 +1,107 @@
+"""A scenario's shop: its own database, its shelves, and the slot through which its log is read."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from doorbuster.drive import backstage
+from doorbuster.drive.backstage import StatementFailed, stock_shelves
+from doorbuster.drive.sql_buyer import APPLICATION, Target
+from doorbuster.drive.workload import ShelfItem
+from doorbuster.engine.errors import HarnessError, UsageError
+from doorbuster.model.contract import Contract
+from doorbuster.model.server import Server
+from doorbuster.postgres.databases import Databases
+from doorbuster.record.catalogue import Table, UnreadableTable, read_catalogue, save_catalogue
+from doorbuster.record.wal import Unobservable, open_witness, read_log
+
+GRACE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A database that is open for business. ``direct`` reaches it around the faults."""
+
+    direct: Target
+    connection: asyncpg.Connection
+    tables: tuple[Table, ...]
+    slot: str
+
+    async def close_and_read(self, folder: Path) -> str | None:
+        """End every buyer's session, then write the log to ``folder``; why it could not be read, or None.
+
+        The proxies must be gone by now: bytes still inside one can be executed by a session that looks idle.
+        """
+        await self._end_sessions()
+        save_catalogue(self.tables, folder / "catalogue.json")
+        try:
+            await read_log(self.connection, self.slot, self.tables, folder)
+        except (Unobservable, asyncpg.PostgresError) as problem:
+            return f"the log could not be read: {problem}"
+        return None
+
+    async def _end_sessions(self) -> None:
+        """Wait until no buyer's session is left; a session that waits for a lock outlives its client and commits."""
+        deadline = time.monotonic() + GRACE_S
+        while await self._sessions():
+            if time.monotonic() > deadline:
+                await self.connection.execute(
+                    "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+                    "where datname = current_database() and application_name = $1",
+                    APPLICATION,
+                )
+            await asyncio.sleep(0.02)
+
+    async def _sessions(self) -> int:
+        return int(
+            await self.connection.fetchval(
+                "select count(*) from pg_stat_activity where datname = current_database() and application_name = $1",
+                APPLICATION,
+            )
+        )
+
+
+@asynccontextmanager
+async def open_shop(
+    server: Server, template: str, name: str, contract: Contract, items: Sequence[ShelfItem]
+) -> AsyncIterator[Shop]:
+    """Clone ``template`` into the database ``name``, open the log, stock the shelves; all gone at the end.
+
+    Raises:
+        UsageError: the contract's statements or tables do not fit the database.
+    """
+    databases = Databases(server)
+    await databases.clone(template, name)
+    target = Target(server.host, server.port, server.user, server.password, name)
+    try:
+        connection = await backstage.connect(target)
+        try:
+            yield await _opened(target, connection, name, contract, items)
+        finally:
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await connection.execute(
+                    "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1", name
+                )
+            connection.terminate()
+    finally:
+        with suppress(asyncpg.PostgresError, OSError):
+            await databases.drop(name)
+
+
+async def _opened(
+    target: Target, connection: asyncpg.Connection, slot: str, contract: Contract, items: Sequence[ShelfItem]
+) -> Shop:
+    try:
+        tables = await read_catalogue(connection, contract.tables)
+        await open_witness(connection, tables, slot)
+        await stock_shelves(connection, contract, items)
+    except (UnreadableTable, StatementFailed) as problem:
+        raise UsageError(str(problem)) from None
+    except asyncpg.PostgresError as problem:
+        raise HarnessError(f"the log cannot be opened: {problem}") from None
+    return Shop(target, connection, tables, slot)
