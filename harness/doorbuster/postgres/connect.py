@@ -1,0 +1,48 @@
+"""Connections of the harness's own, straight to the server."""
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import asyncpg
+
+CONNECT_S = 15.0
+T = TypeVar("T")
+
+
+def uri(user: str, password: str, host: str, port: int, database: str) -> str:
+    """A libpq connection URI; without TLS, which a server on the loopback interface need not have."""
+    return f"postgresql://{quote(user, '')}:{quote(password, '*')}@{host}:{port}/{quote(database, '')}?sslmode=disable"
+
+
+async def connect(dsn: str, **settings: str) -> asyncpg.Connection:
+    """A connection named "doorbuster" with these server settings; the caller closes it.
+
+    Raises:
+        OSError, TimeoutError, asyncpg.PostgresError: no connection within 15 s.
+    """
+    settings = {"application_name": "doorbuster", **settings}
+    return await asyncpg.connect(dsn, timeout=CONNECT_S, server_settings=settings)
+
+
+def set_password(dsn: str, password: str) -> None:
+    """Changes the password of the user of ``dsn``, without a trace in the server's log."""
+    run_privately(_set_password(dsn, password))
+
+
+def run_privately(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine to its end from blocking code, also where this thread's event loop is running."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+async def _set_password(dsn: str, password: str) -> None:
+    # A user's settings could put every statement into the log.
+    connection = await connect(dsn, log_statement="none", log_min_duration_statement="-1")
+    try:
+        change = await connection.fetchval("select format('alter role current_user password %L', $1::text)", password)
+        await connection.execute(change)
+    finally:
+        await connection.close()

@@ -1,0 +1,37 @@
+"""One real server for the tests of this folder, and a database of its own for each test that asks."""
+
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+
+import pytest
+from doorbuster.host.guardian import Guardian
+from doorbuster.postgres.binaries import Binaries, find_binaries
+from doorbuster.postgres.databases import Databases
+from doorbuster.postgres.embedded import EmbeddedServer
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def binaries() -> Binaries:
+    return find_binaries()
+
+
+@pytest.fixture(scope="session")
+def guardian() -> Iterator[Guardian]:
+    with Guardian() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def server(binaries: Binaries, guardian: Guardian) -> Iterator[EmbeddedServer]:
+    """Shared: a test that kills a server starts one of its own."""
+    with EmbeddedServer(binaries, guardian) as started:
+        yield started
+
+
+@pytest.fixture
+async def dsn(server: EmbeddedServer) -> AsyncIterator[str]:
+    """An empty database."""
+    async with Databases(server).cloned("template1", f"test_{next(_numbers)}") as made:
+        yield made

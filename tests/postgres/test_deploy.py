@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import pytest
+from doorbuster.host.resources import resource
+from doorbuster.postgres.connect import connect
+from doorbuster.postgres.deploy import DeployError, DeployMistake, deploy_files
+
+
+class Files:
+    """Writes SQL files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, *texts: str) -> list[Path]:
+        paths = [self.folder / f"{number}.sql" for number in range(1, len(texts) + 1)]
+        for path, text in zip(paths, texts, strict=True):
+            path.write_text(text)
+        return paths
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+async def mistakes(dsn: str, paths: list[Path]) -> list[DeployMistake]:
+    with pytest.raises(DeployError) as caught:
+        await deploy_files(dsn, paths)
+    return list(caught.value.mistakes)
+
+
+async def value(dsn: str, query: str) -> object:
+    connection = await connect(dsn)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+async def test_the_shop_deploys(dsn: str) -> None:
+    done = await deploy_files(dsn, [resource("sql/schema.sql"), resource("sql/create_order_with_inventory.sql")])
+    assert done.statements > 4
+    assert await value(dsn, "select count(*) from pg_proc where proname = 'create_order_with_inventory'") == 1
+
+
+async def test_each_file_has_a_fresh_session(dsn: str, files: Files) -> None:
+    await deploy_files(dsn, files("set search_path = ''; create table public.t (n int)", "insert into t values (1)"))
+    assert await value(dsn, "select n from t") == 1
+
+
+async def test_statements_that_refuse_a_transaction_work_as_well_as_transactions(dsn: str, files: Files) -> None:
+    text = "begin; create table t (n int); commit; create index concurrently i on t (n); vacuum t;"
+    assert (await deploy_files(dsn, files(text))).statements == 5
+
+
+async def test_a_dump_with_data_deploys(dsn: str, files: Files) -> None:
+    text = "\\restrict x\ncreate table t (a int, b text);\nCOPY public.t (a, b) FROM stdin;\n1\té\n2\t\\N\n\\.\n"
+    await deploy_files(dsn, files(text))
+    assert await value(dsn, "select string_agg(coalesce(b, 'null'), ',' order by a) from t") == "é,null"
+
+
+async def test_a_refused_statement_has_its_place_code_and_hint(dsn: str, files: Files) -> None:
+    paths = files("create table t (n int);\n\n-- why\nselect\n  m from t;\ncreate table never ();")
+    (mistake,) = await mistakes(dsn, paths)
+    assert (mistake.file, mistake.line, mistake.statement) == (paths[0], 5, "select")
+    assert (mistake.sqlstate, mistake.message) == ("42703", 'column "m" does not exist')
+    assert str(mistake).startswith(f'{paths[0]}:5: column "m" does not exist (42703)')
+
+
+async def test_an_error_inside_a_function_body_has_its_own_line(dsn: str, files: Files) -> None:
+    text = "\ncreate function f() returns int language plpgsql as $$\nbegin\n  retrun 1;\nend $$;"
+    (mistake,) = await mistakes(dsn, files(text))
+    assert (mistake.line, mistake.sqlstate) == (4, "42601")
+
+
+async def test_every_unparsable_file_is_named_before_anything_runs(dsn: str, files: Files) -> None:
+    paths = files("create table t ()", "selec 1", "select 1;\n(")
+    found = await mistakes(dsn, [*paths, Path("missing.sql")])
+    assert [(m.file.name, m.line) for m in found] == [("2.sql", 1), ("3.sql", 2), ("missing.sql", 1)]
+    assert await value(dsn, "select count(*) from pg_class where relname = 't'") == 0
+
+
+async def test_a_file_that_ends_inside_a_transaction_is_a_mistake(dsn: str, files: Files) -> None:
+    (mistake,) = await mistakes(dsn, files("begin;\ncreate table t ();"))
+    assert "inside a transaction" in mistake.message
+
+
+async def test_notices_are_kept_with_their_place(dsn: str, files: Files) -> None:
+    paths = files("select 1;\ndrop table if exists nothing;\ndo $$ begin raise warning 'careful'; end $$")
+    found = (await deploy_files(dsn, paths)).notices
+    assert [(n.line, n.severity) for n in found] == [(2, "NOTICE"), (3, "WARNING")]
+    assert found[1].message == "careful"

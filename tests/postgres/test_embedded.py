@@ -1,0 +1,194 @@
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from doorbuster.host import process_table
+from doorbuster.host.guardian import Guardian
+from doorbuster.host.ports import LOOPBACK, free_port
+from doorbuster.host.scratch import temporary_base
+from doorbuster.model.server import Server
+from doorbuster.postgres.binaries import Binaries
+from doorbuster.postgres.embedded import EmbeddedServer
+from doorbuster.postgres.errors import ServerError
+
+PATIENCE_S = 15.0
+HARNESS = """
+import sys, time
+from pathlib import Path
+from doorbuster.host.guardian import Guardian
+from doorbuster.postgres.binaries import find_binaries
+from doorbuster.postgres.embedded import EmbeddedServer
+with Guardian() as guardian, EmbeddedServer(find_binaries(), guardian, base=Path(sys.argv[1])) as server:
+    print(server.pid, guardian.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def own(binaries: Binaries, guardian: Guardian) -> Iterator[EmbeddedServer]:
+    """A server that the test may kill."""
+    with EmbeddedServer(binaries, guardian) as started:
+        yield started
+
+
+async def ask(dsn: str, *queries: str) -> object:
+    """Runs the queries, each its own transaction; returns the last one's value."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        return [await connection.fetchval(query) for query in queries][-1]
+    finally:
+        await connection.close()
+
+
+async def test_the_log_is_a_witness_and_durability_is_honest(server: EmbeddedServer) -> None:
+    dsn = server.dsn("postgres")
+    assert server.capabilities.logical
+    assert await ask(dsn, "show wal_level") == "logical"
+    assert await ask(dsn, "show synchronous_commit") == "on"
+    assert await ask(dsn, "show server_version") == server.version
+
+
+async def test_a_wrong_password_is_refused(server: EmbeddedServer) -> None:
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await ask(server.dsn("postgres").replace(server.password, "wrong"), "select 1")
+
+
+def test_neither_the_shown_dsn_nor_repr_nor_the_log_holds_the_password(server: EmbeddedServer) -> None:
+    shown = server.redacted_dsn("postgres") + repr(server) + server.log_path.read_text()
+    assert server.password not in shown
+
+
+def test_it_listens_on_the_loopback_address_alone(server: EmbeddedServer) -> None:
+    with socket.create_connection((LOOPBACK, server.port), timeout=10):
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", server.port), timeout=10)
+
+
+def test_it_is_a_server_as_the_model_means_it(server: EmbeddedServer) -> None:
+    seen: Server = server
+    assert (seen.runtime, seen.user, seen.capabilities.can_crash) == ("embedded", "postgres", True)
+
+
+async def test_two_servers_live_side_by_side(server: EmbeddedServer, own: EmbeddedServer) -> None:
+    assert server.port != own.port
+    assert server.password != own.password
+    assert await ask(server.dsn("postgres"), "select 1") == await ask(own.dsn("postgres"), "select 1")
+
+
+async def test_a_killed_server_has_no_process_left_and_keeps_what_was_committed(own: EmbeddedServer) -> None:
+    dsn = own.dsn("postgres")
+    await ask(dsn, "create table t (n int)", "insert into t values (1)")
+    connection = await asyncpg.connect(dsn)
+    family = process_table.tree_of(own.pid)
+    own.kill()
+    assert not any(process_table.is_alive(p) for p in family)
+    with pytest.raises((OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await connection.fetchval("select 1")
+    own.restart()
+    assert own.dsn("postgres") == dsn
+    assert await ask(dsn, "select n from t") == 1
+
+
+async def test_a_server_is_killed_and_restarted_under_load(own: EmbeddedServer) -> None:
+    await ask(own.dsn("postgres"), "create table t (n int)")
+    acknowledged = 0
+
+    async def write() -> None:
+        nonlocal acknowledged
+        connection = await asyncpg.connect(own.dsn("postgres"))
+        while True:
+            await connection.execute("insert into t values (1)")
+            acknowledged += 1
+
+    for _ in range(3):
+        writers = [asyncio.create_task(write()) for _ in range(8)]
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(own.kill)
+        await asyncio.gather(*writers, return_exceptions=True)
+        await asyncio.to_thread(own.restart)
+    found = await ask(own.dsn("postgres"), "select count(*) from t")
+    assert isinstance(found, int)
+    assert acknowledged <= found <= acknowledged + 3 * 8
+
+
+async def test_a_stopped_server_starts_again_with_its_data(own: EmbeddedServer) -> None:
+    await ask(own.dsn("postgres"), "create table t (n int)", "insert into t values (7)")
+    own.stop()
+    with pytest.raises(ServerError, match="does not run"):
+        _ = own.pid
+    own.stop()
+    own.start()
+    assert await ask(own.dsn("postgres"), "select n from t") == 7
+
+
+def test_a_running_server_is_not_started_twice(server: EmbeddedServer) -> None:
+    with pytest.raises(ServerError, match="runs already"):
+        server.start()
+
+
+def test_a_killed_server_leaves_no_folder_and_no_shared_memory(binaries: Binaries, guardian: Guardian) -> None:
+    with EmbeddedServer(binaries, guardian) as server:
+        folder = server.log_path.parent
+        segment = (folder / "data" / "postmaster.pid").read_text().splitlines()[6].split()[1]
+        server.kill()
+    assert not folder.exists()
+    segments = Path("/proc/sysvipc/shm")
+    assert not segments.exists() or segment not in [line.split()[1] for line in segments.read_text().splitlines()]
+
+
+async def test_settings_go_over_the_defaults(binaries: Binaries, guardian: Guardian) -> None:
+    settings = {"deadlock_timeout": "50ms", "application_name": "it's\\", "log_statement": "all"}
+    with EmbeddedServer(binaries, guardian, settings=settings, max_connections=23) as server:
+        assert await ask(server.dsn("postgres"), "show deadlock_timeout") == "50ms"
+        assert await ask(server.dsn("postgres"), "show max_connections") == "23"
+        assert server.password not in server.log_path.read_text()
+
+
+def test_a_setting_that_does_not_exist_is_named(binaries: Binaries, guardian: Guardian) -> None:
+    with (
+        pytest.raises(ServerError, match="no_such_setting"),
+        EmbeddedServer(binaries, guardian, settings={"no_such_setting": "1"}),
+    ):
+        pass
+
+
+def test_another_port_is_taken_when_the_first_is_not_free(
+    binaries: Binaries, guardian: Guardian, server: EmbeddedServer
+) -> None:
+    free = free_port()
+    ports = iter([server.port, server.port, free])
+    with EmbeddedServer(binaries, guardian, choose_port=lambda: next(ports)) as second:
+        assert second.port == free
+
+
+def test_a_port_asked_for_that_is_taken_is_an_error(
+    binaries: Binaries, guardian: Guardian, server: EmbeddedServer
+) -> None:
+    with (
+        pytest.raises(ServerError, match="Address already in use"),
+        EmbeddedServer(binaries, guardian, port=server.port),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_remains_of_a_harness_however_it_ends(number: int) -> None:
+    base = Path(subprocess.check_output(["mktemp", "-d", "-p", str(temporary_base())], text=True).strip())
+    base.chmod(0o711)
+    harness = subprocess.Popen([sys.executable, "-c", HARNESS, str(base)], stdout=subprocess.PIPE, text=True)
+    assert harness.stdout
+    postmaster, guardian = (int(word) for word in harness.stdout.readline().split())
+    family = [*process_table.tree_of(postmaster), *process_table.tree_of(guardian)]
+    assert len(family) > 4
+    os.kill(harness.pid, number)
+    harness.communicate()
+    assert process_table.wait_gone(family, PATIENCE_S) == []
+    base.rmdir()  # fails unless it is empty
