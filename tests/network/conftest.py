@@ -6,15 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
+from doorbuster.host.cache import cache_folder
 from doorbuster.network.adapter import Proxy
 from doorbuster.network.binary import ToxiproxyBinary, find_toxiproxy
 from doorbuster.network.server import ToxiproxyServer
 
 FLOOD = b"flood"
-FLOOD_BYTES = 32 * 2**20  # more than the kernel's and Toxiproxy's buffers hold together
+FLOOD_CHUNKS = 512  # 32 MB, more than the kernel's and Toxiproxy's buffers hold together
 
 
 class _Echo(socketserver.BaseRequestHandler):
@@ -24,9 +24,11 @@ class _Echo(socketserver.BaseRequestHandler):
         try:
             while data := self.request.recv(65536):
                 server.received += data
-                self.request.sendall(b"x" * FLOOD_BYTES if data == FLOOD else data)
+                for chunk in [b"x" * 65536] * FLOOD_CHUNKS if data == FLOOD else [data]:
+                    self.request.sendall(chunk)
+                    server.sent_chunks += 1
         except OSError:
-            server.errors.append("reset")
+            pass  # the proxy closed the connection, as it does in most tests
 
 
 class Upstream(socketserver.ThreadingTCPServer):
@@ -38,7 +40,7 @@ class Upstream(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Echo)
         self.received = bytearray()
-        self.errors: list[str] = []
+        self.sent_chunks = 0
 
     @property
     def address(self) -> str:
@@ -47,7 +49,7 @@ class Upstream(socketserver.ThreadingTCPServer):
 
 @pytest.fixture(scope="session")
 def binary() -> ToxiproxyBinary:
-    return find_toxiproxy(None, Path.home() / ".cache" / "doorbuster")
+    return find_toxiproxy(None, cache_folder())
 
 
 @pytest.fixture
@@ -85,9 +87,13 @@ def connect(proxy: Proxy) -> Iterator[Callable[[], socket.socket]]:
 
 
 @pytest.fixture
-def stuck_reader(connect: Callable[[], socket.socket]) -> socket.socket:
+def stuck_reader(connect: Callable[[], socket.socket], upstream: Upstream) -> socket.socket:
     """A client that asked for more than fits anywhere and does not read."""
     connection = connect()
     connection.sendall(FLOOD)
-    time.sleep(0.5)  # until all buffers are full
+    sent = -1
+    while sent < upstream.sent_chunks:  # until all buffers on the way are full
+        sent = upstream.sent_chunks
+        time.sleep(0.5)
+    assert 1 < sent < FLOOD_CHUNKS
     return connection

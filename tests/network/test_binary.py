@@ -95,6 +95,12 @@ def test_a_build_is_kept_and_not_repeated(bare: Path) -> None:
     assert (bare / "builds").read_text() == "\n"
 
 
+def test_a_cached_one_that_does_not_run_is_not_used(bare: Path) -> None:
+    script(bare / "cache" / "toxiproxy-server-2.12.0", "exit 1")
+    with pytest.raises(NoToxiproxy, match=r"toxiproxy-server-2\.12\.0 is no Toxiproxy server"):
+        find_toxiproxy(None, bare / "cache")
+
+
 def test_a_cache_that_cannot_be_written_is_named(bare: Path) -> None:
     (bare / "cache").write_text("a file")
     with pytest.raises(NoToxiproxy, match="cannot be used"):

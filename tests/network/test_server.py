@@ -1,15 +1,18 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from doorbuster.host.ports import free_port
 from doorbuster.network import server as server_module
 from doorbuster.network.adapter import Proxy
 from doorbuster.network.binary import ToxiproxyBinary
 from doorbuster.network.errors import ToxiproxyError, ToxiproxyGone
-from doorbuster.network.ports import quiet_port
 from doorbuster.network.server import ToxiproxyServer
 from doorbuster.network.toxics import Latency
 
@@ -45,6 +48,25 @@ def test_the_process_is_guarded_while_it_runs_and_gone_afterwards(binary: Toxipr
         server.check_alive()
     assert guard.forgotten == [pid]
     assert not exists(pid)
+
+
+HARNESS = """
+import os, signal, sys
+from pathlib import Path
+from doorbuster.host.guardian import Guardian
+from doorbuster.network.binary import find_toxiproxy
+from doorbuster.network.server import ToxiproxyServer
+with Guardian() as guard, ToxiproxyServer(find_toxiproxy(Path(sys.argv[1]), Path()), guard=guard) as server:
+    print(server.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_process_does_not_outlive_a_killed_harness(binary: ToxiproxyBinary) -> None:
+    done = subprocess.run([sys.executable, "-c", HARNESS, binary.path], stdout=subprocess.PIPE, text=True)
+    assert done.returncode == -signal.SIGKILL
+    while exists(int(done.stdout)):
+        time.sleep(0.05)
 
 
 def test_the_process_is_gone_after_an_error_inside(binary: ToxiproxyBinary) -> None:
@@ -96,7 +118,7 @@ def test_another_toxiproxy_on_the_port_is_not_taken_for_ours(
 ) -> None:
     taken = server.api.http.port
     choices = iter([taken, taken])
-    monkeypatch.setattr(server_module, "quiet_port", lambda: next(choices, None) or quiet_port())
+    monkeypatch.setattr(server_module, "free_port", lambda: next(choices, None) or free_port())
     with ToxiproxyServer(binary) as ours:
         ours.api.create("mine", "127.0.0.1:1")
         assert server.api.proxy_names() == set()

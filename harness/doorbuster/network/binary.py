@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from filelock import FileLock
-
+from doorbuster.host.cache import built_once
 from doorbuster.network.errors import NoToxiproxy
 
 VERSION = "2.12.0"
@@ -111,20 +110,21 @@ def _built(cached: Path, tried: list[str], progress: Callable[[str], None]) -> T
     """Builds with the first Go that can. Processes that want the same wait for each other."""
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(cached.with_name(f"{cached.name}.lock")):
-            waited_for = _cached(cached, [])
-            return waited_for or _build(cached, tried, progress)
-    except OSError as error:
+        if built_meanwhile := _cached(cached, []):
+            return built_meanwhile
+        cached.unlink(missing_ok=True)  # one that is there will not do
+        return inspect(built_once(cached, lambda new: _build(new, tried, progress)))
+    except (OSError, _Unusable) as error:
         tried.append(f"the cache {cached.parent} cannot be used ({error})")
         raise _nothing(tried) from error
 
 
-def _build(cached: Path, tried: list[str], progress: Callable[[str], None]) -> ToxiproxyBinary:
+def _build(target: Path, tried: list[str], progress: Callable[[str], None]) -> None:
     for go in _go_toolchains(tried):
         progress(f"building Toxiproxy {VERSION} with {go.version}, once; this takes half a minute")
         try:
-            go_install(go, cached)
-            return inspect(cached)
+            go_install(go, target)
+            return
         except _Unusable as reason:
             tried.append(f"building with {go.path} failed: {reason}")
     raise _nothing(tried)
@@ -199,11 +199,14 @@ def _go_version(path: Path, root: Path | None) -> str:
 
 
 def go_install(go: Go, target: Path) -> None:
-    """Builds Toxiproxy's server as ``target``, in a temporary folder beside it, so that a half build is never seen.
+    """Builds Toxiproxy's server as ``target``, in a temporary folder beside it.
 
     Raises _Unusable with the end of Go's output.
     """
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-", ignore_cleanup_errors=True) as name:
+    # Named so that the cache deletes it, too, should this process die meanwhile.
+    with tempfile.TemporaryDirectory(
+        dir=target.parent, prefix=f".{COMMAND}-{VERSION}.", suffix=".new", ignore_cleanup_errors=True
+    ) as name:
         folder = Path(name)
         flags = f"-s -w -X {MODULE}.Version={VERSION}"
         command = [str(go.path), "install", "-trimpath", "-ldflags", flags, f"{MODULE}/cmd/server@v{VERSION}"]

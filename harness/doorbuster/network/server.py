@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from doorbuster.host.ports import free_port
 from doorbuster.network.adapter import Proxy, ToxiproxyApi
 from doorbuster.network.binary import ToxiproxyBinary
 from doorbuster.network.errors import ToxiproxyError, ToxiproxyGone
-from doorbuster.network.ports import quiet_port
 
 HOST = "127.0.0.1"
 START_S = 15.0
@@ -80,7 +80,7 @@ class ToxiproxyServer:
 
         Without ``listen_port`` a port is chosen that the kernel gives to nobody while the proxy is disabled.
         """
-        proxy = self.api.create(name, upstream, quiet_port() if listen_port is None else listen_port)
+        proxy = self.api.create(name, upstream, free_port() if listen_port is None else listen_port)
         try:
             yield proxy
         finally:
@@ -110,7 +110,7 @@ class ToxiproxyServer:
     def _start(self) -> None:
         for _ in range(TRIES):
             try:
-                self._start_on(quiet_port())
+                self._start_on(free_port())
                 return
             except _PortTaken:
                 self._end_process()
@@ -144,13 +144,12 @@ class ToxiproxyServer:
             if "address already in use" in self.log_tail():
                 raise _PortTaken
             try:
-                if mark in api.proxy_names():
-                    api.http.delete(f"/proxies/{mark}")
-                    return
+                api.http.delete(f"/proxies/{mark}")  # any other Toxiproxy answers 404
+                return
             except ToxiproxyGone:
                 raise
             except ToxiproxyError:
-                pass  # not listening yet; check_alive has already waited a little
+                time.sleep(0.02)  # not listening yet, or not ours; check_alive or the log tells
         raise ToxiproxyError(f"Toxiproxy did not answer in {START_S} s; its last words:\n{self.log_tail()}")
 
     def _stop(self) -> None:
