@@ -11,8 +11,10 @@ from typing import Any
 import click
 
 from doorbuster.config.mistakes import ConfigError
+from doorbuster.engine.failures import USAGE
+from doorbuster.engine.house import Tools
 from doorbuster.engine.loading import load_job
-from doorbuster.engine.run import USAGE, RunSettings, run
+from doorbuster.engine.run import RunSettings, run
 from doorbuster.report.registry import ReportSettings, all_reports
 
 EPILOG = """\b
@@ -70,8 +72,7 @@ def command(
         out=options["out"],
         seed=random.SystemRandom().randrange(2**31) if seed is None else seed,
         command=shlex.join(["doorbuster", *sys.argv[1:]]),
-        toxiproxy=options["toxiproxy"],
-        pg_bin=options["pg_bin"],
+        tools=Tools(options["toxiproxy"], options["pg_bin"]),
     )
     reports = all_reports(
         ReportSettings(texts=job.checks, quiet=options["quiet"], json=options["json_"], junit=options["junit"])

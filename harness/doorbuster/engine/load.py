@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +14,19 @@ from doorbuster.drive.load.launch import Driver, DriverFailed, locust
 from doorbuster.drive.load.plan import Plan, write_plan
 from doorbuster.drive.workload import shelf
 from doorbuster.engine.errors import HarnessError, UsageError
+from doorbuster.engine.house import House
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.store import facts
 from doorbuster.engine.timeline import Timeline
-from doorbuster.host.guardian import Guardian
 from doorbuster.model.contract import Contract
 from doorbuster.model.events import Event, Judging, Progress
 from doorbuster.model.scenario import Scenario
-from doorbuster.model.server import Server
 from doorbuster.network.adapter import Proxy
 from doorbuster.network.server import ToxiproxyServer
 from doorbuster.record.seal import seal_journals
 
 # After the last arrival: every retry may run into its time limit once.
 DRAIN_MARGIN_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What all scenarios of a run share."""
-
-    guardian: Guardian
-    scratch: Path
-    server: Server
-    toxiproxy: ToxiproxyServer
-    template: str
 
 
 async def run_load(
@@ -76,18 +64,8 @@ async def _drive(
     emit: Callable[[Event], None],
 ) -> int:
     """Run Locust and the timeline side by side; the release of the buyers, in microseconds of the wall clock."""
-    plan = Plan(
-        contract=contract,
-        workload=scenario.workload,
-        phases=scenario.phases,
-        target=replace(shop.direct, host=proxy.host, port=proxy.port, settings=dict(contract.session)),
-        backstage=shop.direct,
-        seed=seed,
-        record=str(folder.resolve()),
-        drain_s=contract.buyer.attempts * (contract.buyer.timeout_s + 0.5) + DRAIN_MARGIN_S,
-    )
     path = house.scratch / f"{shop.slot}.plan.json"
-    write_plan(plan, path)
+    write_plan(load_plan(shop, proxy, contract, scenario, seed, folder), path)
     progress = _Progress(scenario.name, emit)
     timeline = Timeline(scenario.faults, proxy, folder, lambda: progress.fault(timeline.active))
     try:
@@ -102,6 +80,22 @@ async def _drive(
         raise HarnessError(f"the load could not be driven: {problem}") from None
     finally:
         path.unlink(missing_ok=True)
+
+
+def load_plan(
+    shop: Shop, proxy: Proxy, contract: Contract, scenario: Scenario, seed: int, folder: Path
+) -> Plan:
+    """What the driving process needs: orders go through ``proxy``, journals into ``folder``."""
+    return Plan(
+        contract=contract,
+        workload=scenario.workload,
+        phases=scenario.phases,
+        target=replace(shop.direct, host=proxy.host, port=proxy.port, settings=dict(contract.session)),
+        backstage=shop.direct,
+        seed=seed,
+        record=str(folder.resolve()),
+        drain_s=contract.buyer.attempts * (contract.buyer.timeout_s + 0.5) + DRAIN_MARGIN_S,
+    )
 
 
 class _Progress:

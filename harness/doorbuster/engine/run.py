@@ -3,42 +3,23 @@
 import asyncio
 import platform
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import asyncpg
-
 import doorbuster
-from doorbuster.engine.errors import HarnessError, UsageError
+from doorbuster.engine.errors import HarnessError
+from doorbuster.engine.failures import explain
 from doorbuster.engine.first_order import place_first_order, unusable
-from doorbuster.engine.load import House, run_load
+from doorbuster.engine.house import House, Known, Tools, open_house
+from doorbuster.engine.load import run_load
 from doorbuster.engine.loading import Job
 from doorbuster.engine.store import judge_stored, load_run, new_run_folder, save_texts
-from doorbuster.host.cache import cache_folder
-from doorbuster.host.guardian import Guardian
-from doorbuster.host.scratch import scratch_folder, sweep
-from doorbuster.judge.checks import BadCheck
-from doorbuster.judge.views import BadMapping
-from doorbuster.model.events import Event, Notice, Preparing, RunFinished, RunStarted, ScenarioFinished, ScenarioStarted
+from doorbuster.model.events import Event, Preparing, RunFinished, RunStarted, ScenarioFinished, ScenarioStarted
 from doorbuster.model.result import RunResult, ScenarioResult
 from doorbuster.model.scenario import Scenario
-from doorbuster.model.server import Server
 from doorbuster.model.verdict import Verdict, worst
-from doorbuster.network.binary import find_toxiproxy
-from doorbuster.network.errors import NoToxiproxy, ToxiproxyError
-from doorbuster.network.server import ToxiproxyServer
-from doorbuster.postgres.binaries import find_binaries
-from doorbuster.postgres.databases import Databases
-from doorbuster.postgres.deploy import DeployError, deploy_files
-from doorbuster.postgres.embedded import EmbeddedServer
-from doorbuster.postgres.errors import PostgresError
-
-TEMPLATE = "doorbuster_template"
-INTERRUPTED = 130
-USAGE = 2
 
 Emit = Callable[[Event], None]
 
@@ -50,8 +31,7 @@ class RunSettings:
     out: Path
     seed: int
     command: str
-    toxiproxy: Path | None = None
-    pg_bin: Path | None = None
+    tools: Tools = field(default_factory=Tools)
 
 
 @dataclass(slots=True)
@@ -59,10 +39,7 @@ class _Progress:
     """What is known so far; a run that breaks off in the middle still says this much."""
 
     scenarios: list[ScenarioResult] = field(default_factory=list)
-    postgres: dict[str, str] = field(default_factory=dict)
-    toxiproxy: dict[str, str] = field(default_factory=dict)
-    contract: dict[str, str] = field(default_factory=dict)
-    notices: list[str] = field(default_factory=list)
+    known: Known = field(default_factory=Known)
     error: str | None = None
     exit_code: int | None = None
 
@@ -74,7 +51,8 @@ def run(job: Job, settings: RunSettings, emit: Emit) -> RunResult:
     save_texts(folder, job)
     names = tuple(s.scenario.name for s in job.scenarios)
     emit(RunStarted(folder, job.contract.contract.name, names, settings.seed))
-    so_far = _Progress(contract={"name": job.contract.contract.name, "function_sha256": ""})
+    so_far = _Progress()
+    so_far.known.contract.update(name=job.contract.contract.name, function_sha256="")
     _run_safely(job, settings, folder, so_far, emit)
     result = _result(so_far, settings, started, time.monotonic() - clock)
     emit(RunFinished(folder, result))
@@ -83,77 +61,13 @@ def run(job: Job, settings: RunSettings, emit: Emit) -> RunResult:
 
 def _run_safely(job: Job, settings: RunSettings, folder: Path, so_far: _Progress, emit: Emit) -> None:
     try:
-        with _house(job, settings, so_far, emit) as house:
+        with open_house(job.contract, settings.tools, so_far.known, emit) as house:
             _run_all(house, job, settings, folder, so_far, emit)
-    except KeyboardInterrupt:
-        so_far.error, so_far.exit_code = "interrupted", INTERRUPTED
-    except (UsageError, DeployError, BadMapping, BadCheck) as problem:
-        so_far.error, so_far.exit_code = str(problem), USAGE
-    except (HarnessError, PostgresError, ToxiproxyError, NoToxiproxy) as problem:
-        so_far.error = str(problem)
-    except Exception as problem:
-        so_far.error = f"a bug in the harness: {type(problem).__name__}: {problem}"
-        so_far.notices.append(_traceback(problem))
-
-
-def _traceback(problem: BaseException) -> str:
-    import traceback
-
-    return "".join(traceback.format_exception(problem))[-4000:]
-
-
-@contextmanager
-def _house(job: Job, settings: RunSettings, so_far: _Progress, emit: Emit) -> Iterator[House]:
-    """Server and proxy, with the contract's schema deployed into the template."""
-    for left in sweep():
-        emit(Notice(f"removed what an earlier run had left: {left}"))
-    with ExitStack() as stack:
-        guardian = stack.enter_context(Guardian())
-        scratch = stack.enter_context(scratch_folder(guardian))
-        emit(Preparing("Toxiproxy"))
-        binary = find_toxiproxy(settings.toxiproxy, cache_folder(), lambda text: emit(Preparing(text)))
-        so_far.toxiproxy["version"] = binary.version
-        toxiproxy = stack.enter_context(ToxiproxyServer(binary, guard=guardian))
-        emit(Preparing("Postgres"))
-        server = stack.enter_context(EmbeddedServer(find_binaries(settings.pg_bin), guardian))
-        so_far.postgres.update(version=server.version, runtime=server.runtime)
-        emit(Preparing(f"deploying {job.contract.contract.name}"))
-        sha256, messages = asyncio.run(_deploy(server, job))
-        so_far.contract["function_sha256"] = sha256
-        for message in messages:
-            so_far.notices.append(message)
-            emit(Notice(message))
-        yield House(guardian, scratch, server, toxiproxy, TEMPLATE)
-
-
-async def _deploy(server: Server, job: Job) -> tuple[str, list[str]]:
-    """Deploy the contract's files into the template; the functions' hash and what the server remarked."""
-    files = [Path(f) for f in job.contract.contract.schema.files]
-
-    async def deploy(dsn: str) -> tuple[str, list[str]]:
-        done = await deploy_files(dsn, files)
-        told = [f"{n.file.name}:{n.line}: {n.severity}: {n.message}" for n in done.notices if n.severity != "NOTICE"]
-        return await _function_hash(dsn), told
-
-    return await Databases(server).create_template(TEMPLATE, deploy)
-
-
-_FUNCTIONS = """
-select encode(sha256(convert_to(coalesce(
-           string_agg(pg_get_functiondef(p.oid), e'\\n' order by p.oid::regprocedure::text), ''), 'UTF8')), 'hex')
-from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-where n.nspname not in ('pg_catalog', 'information_schema') and p.prokind in ('f', 'p')
-  and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
-"""
-
-
-async def _function_hash(dsn: str) -> str:
-    """The SHA-256 of all functions that the schema's files made."""
-    connection = await asyncpg.connect(dsn, ssl=False, timeout=20)
-    try:
-        return str(await connection.fetchval(_FUNCTIONS))
-    finally:
-        await connection.close()
+    except BaseException as problem:
+        failure = explain(problem)
+        so_far.error, so_far.exit_code = failure.message, failure.exit_code
+        if failure.details:
+            so_far.known.notices.append(failure.details)
 
 
 def _run_all(house: House, job: Job, settings: RunSettings, folder: Path, so_far: _Progress, emit: Emit) -> None:
@@ -191,7 +105,7 @@ def _run_one(
         # What was seen so far stands: a violation is one whatever happened afterwards. Anything else is unproven.
         if result.verdict is not Verdict.VIOLATION:
             result = replace(result, verdict=Verdict.ERROR)
-        result = replace(result, error=f"broken off: {type(interrupted).__name__}: {interrupted}")
+        result = replace(result, error=f"broken off: {explain(interrupted).message}")
     result = _with_replay(result, job, settings)
     so_far.scenarios.append(result)
     emit(ScenarioFinished(result))
@@ -220,15 +134,15 @@ def _result(so_far: _Progress, settings: RunSettings, started: datetime, duratio
         started=started.isoformat(timespec="milliseconds"),
         duration_s=round(duration_s, 3),
         command=settings.command,
-        postgres=so_far.postgres,
-        toxiproxy=so_far.toxiproxy,
-        contract=so_far.contract,
+        postgres=so_far.known.postgres,
+        toxiproxy=so_far.known.toxiproxy,
+        contract=so_far.known.contract,
         scenarios=tuple(so_far.scenarios),
         environment={
             "doorbuster": doorbuster.__version__,
             "python": platform.python_version(),
             "platform": platform.platform(),
         },
-        notices=tuple(so_far.notices),
+        notices=tuple(so_far.known.notices),
         error=so_far.error,
     )

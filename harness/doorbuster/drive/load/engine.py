@@ -24,6 +24,7 @@ from doorbuster.record.journal import Journal
 
 # Attempts are numbered order * TRIES + try, so that a tag in the log tells its order even if the journal was torn.
 TRIES = 64
+PART_ORDERS = 1_000_000_000
 LEAD_S = 0.3
 FLUSH_S = 0.25
 BACKOFF_S = (0.02, 0.5)
@@ -55,7 +56,7 @@ class LoadEngine:
         self._arrived = asyncio.Condition()
         self._arrivals_over = False
         self._stopping = asyncio.Event()
-        self._orders = 0
+        self._orders = plan.part * PART_ORDERS
         self._start_us = 0
         self._start_monotonic = 0.0
         self.outcomes: Counter[str] = Counter()
@@ -83,7 +84,7 @@ class LoadEngine:
             folder = Path(self._plan.record)
             tables = ("attempts", "requests", "request_lines")
             self._attempts, self._requests, self._lines = (
-                stack.enter_context(Journal(folder, table)) for table in tables
+                stack.enter_context(Journal(folder, table, str(self._plan.part))) for table in tables
             )
             await self._connect()
             flusher = asyncio.ensure_future(self._flush())

@@ -5,11 +5,13 @@ in a thread started behind gevent's back; finished orders come over in batches, 
 """
 
 import asyncio
+import itertools
 import json
 import os
 import sys
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,9 @@ class Bridge:
     def join(self) -> None:
         """One more buyer is there; the last one opens the shop."""
         self._joined += 1
-        if self._joined == self._plan.workload.buyers:
+        runner = self._environment.runner
+        if self._joined == (runner.target_user_count if runner else self._plan.workload.buyers):
+            self._plan = replace(self._plan, workload=replace(self._plan.workload, buyers=self._joined))
             _start_native_thread(self._run, ())
 
     def stop(self) -> None:
@@ -150,10 +154,18 @@ def install(by_hand: Callable[[], Path]) -> None:
             raise SystemExit("doorbuster: orders are not spread over Locust workers yet; run one process")
         named = os.environ.get(PLAN_VARIABLE)
         plan = read_plan(Path(named) if named else by_hand())
-        if not named and environment.parsed_options is not None:
-            environment.parsed_options.num_users = plan.workload.buyers
-            environment.parsed_options.spawn_rate = plan.workload.buyers
-        _bridges[id(environment)] = Bridge(environment, plan, _teller())
+        options = environment.parsed_options
+        if options is not None:  # what the person did not say; the web page's form starts with it, too
+            options.num_users = options.num_users or plan.workload.buyers
+            options.spawn_rate = options.spawn_rate or options.num_users
+        tests = itertools.count()
+
+        @environment.events.test_start.add_listener  # type: ignore[untyped-decorator]
+        def on_test_start(**_: Any) -> None:
+            # From the web page a person can start again: other orders, and journals of their own.
+            number = next(tests)
+            again = replace(plan, seed=plan.seed + number, part=number)
+            _bridges[id(environment)] = Bridge(environment, again, _teller())
 
 
 def _teller() -> Callable[[dict[str, Any]], None]:

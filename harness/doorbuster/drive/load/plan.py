@@ -18,7 +18,8 @@ EVENTS_VARIABLE = "DOORBUSTER_EVENTS_FD"
 class Plan:
     """A load to drive: orders go to ``target``; ``backstage`` is the same database around the faults.
 
-    ``record`` is the folder for the journals; ``drain_s`` how long the last orders may take.
+    ``record`` is the folder for the journals, ``part`` tells those of several loads on one shop apart; ``drain_s`` is
+    how long the last orders may take.
     """
 
     contract: Contract
@@ -29,6 +30,7 @@ class Plan:
     seed: int
     record: str
     drain_s: float
+    part: int = 0
 
 
 def write_plan(plan: Plan, path: Path) -> None:

@@ -1,0 +1,113 @@
+"""What all scenarios of a run share: a guardian, a scratch folder, a server with the contract deployed, a proxy."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+
+from doorbuster.config.contract import LoadedContract
+from doorbuster.host.cache import cache_folder
+from doorbuster.host.guardian import Guardian
+from doorbuster.host.scratch import scratch_folder, sweep
+from doorbuster.model.events import Event, Notice, Preparing
+from doorbuster.model.server import Server
+from doorbuster.network.binary import find_toxiproxy
+from doorbuster.network.server import ToxiproxyServer
+from doorbuster.postgres.binaries import find_binaries
+from doorbuster.postgres.databases import Databases
+from doorbuster.postgres.deploy import deploy_files
+from doorbuster.postgres.embedded import EmbeddedServer
+
+TEMPLATE = "doorbuster_template"
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Where the user says the tools are; None: look for them."""
+
+    toxiproxy: Path | None = None
+    pg_bin: Path | None = None
+
+
+@dataclass(slots=True)
+class Known:
+    """What became known of the environment while it was set up; told in the result also if the set-up fails."""
+
+    postgres: dict[str, str] = field(default_factory=dict)
+    toxiproxy: dict[str, str] = field(default_factory=dict)
+    contract: dict[str, str] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A house that is open. ``template`` names the database to clone."""
+
+    guardian: Guardian
+    scratch: Path
+    server: Server
+    toxiproxy: ToxiproxyServer
+    template: str
+
+
+@contextmanager
+def open_house(
+    contract: LoadedContract, tools: Tools, known: Known, emit: Callable[[Event], None]
+) -> Iterator[House]:
+    """Start everything and deploy the contract's schema; all of it is gone at the end.
+
+    Raises:
+        NoToxiproxy, ToxiproxyError, PostgresError: a tool is missing or does not start.
+        DeployError: the contract's SQL does not deploy.
+    """
+    for left in sweep():
+        emit(Notice(f"removed what an earlier run had left: {left}"))
+    with ExitStack() as stack:
+        guardian = stack.enter_context(Guardian())
+        scratch = stack.enter_context(scratch_folder(guardian))
+        emit(Preparing("Toxiproxy"))
+        binary = find_toxiproxy(tools.toxiproxy, cache_folder(), lambda text: emit(Preparing(text)))
+        known.toxiproxy["version"] = binary.version
+        toxiproxy = stack.enter_context(ToxiproxyServer(binary, guard=guardian))
+        emit(Preparing("Postgres"))
+        server = stack.enter_context(EmbeddedServer(find_binaries(tools.pg_bin), guardian))
+        known.postgres.update(version=server.version, runtime=server.runtime)
+        emit(Preparing(f"deploying {contract.contract.name}"))
+        asyncio.run(_deploy(server, contract, known))
+        for notice in known.notices:
+            emit(Notice(notice))
+        yield House(guardian, scratch, server, toxiproxy, TEMPLATE)
+
+
+async def _deploy(server: Server, contract: LoadedContract, known: Known) -> None:
+    """Deploy the contract's files into the template."""
+    files = [Path(f) for f in contract.contract.schema.files]
+
+    async def deploy(dsn: str) -> None:
+        done = await deploy_files(dsn, files)
+        told = (n for n in done.notices if n.severity != "NOTICE")
+        known.notices += [f"{n.file.name}:{n.line}: {n.severity}: {n.message}" for n in told]
+        known.contract["function_sha256"] = await _function_hash(dsn)
+
+    await Databases(server).create_template(TEMPLATE, deploy)
+
+
+_FUNCTIONS = """
+select encode(sha256(convert_to(coalesce(
+           string_agg(pg_get_functiondef(p.oid), e'\\n' order by p.oid::regprocedure::text), ''), 'UTF8')), 'hex')
+from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+where n.nspname not in ('pg_catalog', 'information_schema') and p.prokind in ('f', 'p')
+  and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+"""
+
+
+async def _function_hash(dsn: str) -> str:
+    """The SHA-256 of all functions that the schema's files made."""
+    connection = await asyncpg.connect(dsn, ssl=False, timeout=20)
+    try:
+        return str(await connection.fetchval(_FUNCTIONS))
+    finally:
+        await connection.close()
