@@ -45,12 +45,18 @@ def _mistakes(
             yield f"faults.{number}.kind", f"unknown fault {fault.kind!r}; known: {', '.join(sorted(faults))}"
         if (fault.pulse_s is None) != (fault.every_s is None):
             yield f"faults.{number}", "'pulse_s' and 'every_s' belong together"
-    yield from _workload_mistakes(scenario)
+    if scenario.kind == "load":
+        yield from _load_mistakes(scenario)
+    elif scenario.workload is not None or scenario.phases:
+        yield "workload", f"a scenario of kind {scenario.kind!r} has no [workload] and no [[phases]]"
     yield from _threshold_mistakes(scenario)
 
 
-def _workload_mistakes(scenario: Scenario) -> Iterator[tuple[str, str]]:
+def _load_mistakes(scenario: Scenario) -> Iterator[tuple[str, str]]:
     work = scenario.workload
+    if work is None:
+        yield "workload", "is required for kind 'load': what is on the shelves, and who wants it"
+        return
     if work.arrivals == "rate" and not scenario.phases:
         yield "phases", "arrivals by rate need at least one [[phases]] with a rate"
     if work.arrivals == "burst" and scenario.phases:

@@ -19,7 +19,7 @@ from doorbuster.drive.load.plan import write_plan
 from doorbuster.drive.workload import shelf
 from doorbuster.engine.failures import explain
 from doorbuster.engine.house import House, Known, Tools, open_house
-from doorbuster.engine.load import load_plan
+from doorbuster.engine.load import load_plan, workload_of
 from doorbuster.engine.loading import Job, load_job
 from doorbuster.engine.shop import open_shop as opened
 from doorbuster.engine.store import facts, judge_stored, load_run, new_run_folder, save_texts
@@ -98,7 +98,7 @@ async def _open_until_left(house: House, job: Job, folder: Path, seed: int, emit
     contract, scenario = job.contract.contract, job.scenarios[0].scenario
     folder.mkdir()
     started = time.monotonic()
-    items = shelf(contract, scenario.workload)
+    items = shelf(contract, workload_of(scenario))
     async with opened(house.server, house.template, "shop_by_hand", contract, items) as shop:
         with facts(folder, seed) as known:
             known["start_us"] = time.time_ns() // 1000

@@ -16,11 +16,12 @@ from doorbuster.drive.workload import shelf
 from doorbuster.engine.errors import HarnessError, UsageError
 from doorbuster.engine.house import House
 from doorbuster.engine.shop import Shop, open_shop
+from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
 from doorbuster.engine.timeline import Timeline
 from doorbuster.model.contract import Contract
 from doorbuster.model.events import Event, Judging, Progress
-from doorbuster.model.scenario import Scenario
+from doorbuster.model.scenario import Scenario, Workload
 from doorbuster.network.adapter import Proxy
 from doorbuster.network.server import ToxiproxyServer
 from doorbuster.record.seal import seal_journals
@@ -29,16 +30,16 @@ from doorbuster.record.seal import seal_journals
 DRAIN_MARGIN_S = 5.0
 
 
-async def run_load(
-    house: House, contract: Contract, scenario: Scenario, seed: int, folder: Path, emit: Callable[[Event], None]
-) -> None:
-    """Drive ``scenario`` and leave its recorded tables in ``folder``, ready to be judged.
+async def run_load(stage: Stage) -> None:
+    """Drive a scenario of kind ``load`` and leave its recorded tables in the stage's folder, ready to be judged.
 
     Raises:
         UsageError: an answer or a statement that the contract does not fit; HarnessError: the harness failed.
     """
+    house, contract, scenario, seed = stage.house, stage.contract, stage.scenario, stage.seed
+    folder, emit = stage.folder, stage.emit
     started = time.monotonic()
-    items = shelf(contract, scenario.workload)
+    items = shelf(contract, workload_of(scenario))
     name = "shop_" + re.sub(r"\W", "_", scenario.name.lower())[:40]
     async with open_shop(house.server, house.template, name, contract, items) as shop:
         with facts(folder, seed) as known:
@@ -71,7 +72,7 @@ async def _drive(
     try:
         async with (
             timeline.armed(),
-            locust(path, scenario.workload.buyers, folder / "locust.log", house.guardian) as driver,
+            locust(path, workload_of(scenario).buyers, folder / "locust.log", house.guardian) as driver,
         ):
             return await _side_by_side(driver, timeline, house.toxiproxy, progress)
     except DriverFailed as problem:
@@ -82,13 +83,19 @@ async def _drive(
         path.unlink(missing_ok=True)
 
 
+def workload_of(scenario: Scenario) -> Workload:
+    """The workload of a scenario of kind ``load``; loading has made sure that it has one."""
+    assert scenario.workload is not None
+    return scenario.workload
+
+
 def load_plan(
     shop: Shop, proxy: Proxy, contract: Contract, scenario: Scenario, seed: int, folder: Path
 ) -> Plan:
     """What the driving process needs: orders go through ``proxy``, journals into ``folder``."""
     return Plan(
         contract=contract,
-        workload=scenario.workload,
+        workload=workload_of(scenario),
         phases=scenario.phases,
         target=replace(shop.direct, host=proxy.host, port=proxy.port, settings=dict(contract.session)),
         backstage=shop.direct,

@@ -13,8 +13,9 @@ from doorbuster.engine.errors import HarnessError
 from doorbuster.engine.failures import explain
 from doorbuster.engine.first_order import place_first_order, unusable
 from doorbuster.engine.house import House, Known, Tools, open_house
-from doorbuster.engine.load import run_load
+from doorbuster.engine.kinds import KINDS
 from doorbuster.engine.loading import Job
+from doorbuster.engine.stage import Drive, Stage
 from doorbuster.engine.store import judge_stored, load_run, new_run_folder, save_texts
 from doorbuster.model.events import Event, Preparing, RunFinished, RunStarted, ScenarioFinished, ScenarioStarted
 from doorbuster.model.result import RunResult, ScenarioResult
@@ -88,11 +89,12 @@ def _run_one(
     emit(ScenarioStarted(scenario.name, scenario.kind, scenario.description))
     place = folder / scenario.name
     place.mkdir()
-    if scenario.kind != "load":
+    drive = KINDS.get(scenario.kind)
+    if drive is None:
         raise HarnessError(f"{scenario.name}: scenarios of kind {scenario.kind!r} cannot be driven yet")
     interrupted = None
     try:
-        asyncio.run(run_load(house, job.contract.contract, scenario, settings.seed, place, emit))
+        asyncio.run(_driven(drive, Stage(house, job.contract.contract, scenario, settings.seed, place, emit)))
     except BaseException as problem:
         interrupted = problem
     try:
@@ -111,6 +113,10 @@ def _run_one(
     emit(ScenarioFinished(result))
     if interrupted is not None:
         raise interrupted
+
+
+async def _driven(drive: Drive, stage: Stage) -> None:
+    await drive(stage)
 
 
 def _with_replay(result: ScenarioResult, job: Job, settings: RunSettings) -> ScenarioResult:

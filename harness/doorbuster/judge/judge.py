@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -74,7 +75,16 @@ def _judge(
         attribution=_attribution(connection),
         timeline=latency_points(connection, start_us),
         fault_windows=_windows(connection, start_us),
+        schedules=_kind_facts(facts, "schedules"),
+        cuts=_kind_facts(facts, "cuts"),
+        crashes=_kind_facts(facts, "crashes"),
     )
+
+
+def _kind_facts(facts: Mapping[str, object], name: str) -> dict[str, Any] | None:
+    """What a kind of driving told of itself, such as how many schedules it explored."""
+    found = facts.get(name)
+    return found if isinstance(found, dict) else None
 
 
 def conclude(

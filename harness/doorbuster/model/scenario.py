@@ -57,6 +57,7 @@ class Policy:
 class Scenario:
     """A contract's experiment: a workload, faults on a timeline, checks and thresholds.
 
+    ``workload`` and ``phases`` are for kind ``load``; each other kind has a table of its own name with its settings.
     A threshold reads ``p99 < 500ms`` or ``error_rate < 0.1% in steady``, the last word naming a phase.
     """
 
@@ -64,7 +65,7 @@ class Scenario:
     name: str
     kind: Kind
     description: str
-    workload: Workload
+    workload: Workload | None = None
     sets: tuple[ScenarioSet, ...] = ("full",)
     phases: tuple[Phase, ...] = ()
     faults: tuple[FaultPlan, ...] = ()

@@ -1,0 +1,8 @@
+"""The kinds of scenarios and who drives them. A new kind is a file and a line here."""
+
+from doorbuster.engine.load import run_load
+from doorbuster.engine.stage import Drive
+
+KINDS: dict[str, Drive] = {
+    "load": run_load,
+}
