@@ -1,7 +1,9 @@
 """One real server for the tests of this folder, and a database of its own for each test that asks."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from doorbuster.host.guardian import Guardian
@@ -14,7 +16,9 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def binaries() -> Binaries:
-    return find_binaries()
+    """What the machine has, or another version's: DOORBUSTER_TEST_PG_BIN=DIR."""
+    named = os.environ.get("DOORBUSTER_TEST_PG_BIN")
+    return find_binaries(Path(named) if named else None)
 
 
 @pytest.fixture(scope="session")

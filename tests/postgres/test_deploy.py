@@ -91,3 +91,25 @@ async def test_notices_are_kept_with_their_place(dsn: str, files: Files) -> None
     found = (await deploy_files(dsn, paths)).notices
     assert [(n.line, n.severity) for n in found] == [(2, "NOTICE"), (3, "WARNING")]
     assert found[1].message == "careful"
+
+
+async def test_a_copy_with_options_deploys(dsn: str, files: Files) -> None:
+    copy = "copy t from stdin with (format csv, header true, delimiter ';');\na;b\n1;x\n\\.\n"
+    await deploy_files(dsn, files("create table t (a int, b text);\n" + copy))
+    assert await value(dsn, "select b from t where a = 1") == "x"
+
+
+async def test_a_copy_without_data_is_a_mistake(dsn: str, files: Files) -> None:
+    (mistake,) = await mistakes(dsn, files("create table t (n int);\ncopy t from stdin"))
+    assert (mistake.line, mistake.statement) == (2, "copy t from stdin")
+
+
+async def test_a_lost_connection_is_reported_at_its_statement(dsn: str, files: Files) -> None:
+    (mistake,) = await mistakes(dsn, files("select 1;\nselect pg_terminate_backend(pg_backend_pid());"))
+    assert mistake.line == 2
+    assert mistake.sqlstate in ("57P01", "08003")  # whether the server's last words are read is a race
+
+
+async def test_a_kept_role_or_setting_of_one_file_does_not_reach_the_next(dsn: str, files: Files) -> None:
+    first = "create role nobody_in_particular_;\nset role nobody_in_particular_;"
+    await deploy_files(dsn, files(first, "create schema s; drop role nobody_in_particular_;"))

@@ -23,7 +23,7 @@ from doorbuster.host import process_table, remains
 from doorbuster.host.process_table import ProcessId
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
-GRACE_S = 4.0
+GRACE_S = 2.0
 CLEANING_S = 30.0
 LOOK_S = 1.0
 BLOCKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
@@ -67,7 +67,8 @@ class Guardian:
         if self._process.stdin:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
-        self._process.wait(CLEANING_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it goes on by itself
+            self._process.wait(CLEANING_S)
         self._process = None
 
     @property

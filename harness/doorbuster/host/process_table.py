@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -29,6 +30,7 @@ class _Entry:
     id: ProcessId
     parent: int
     zombie: bool
+    on_terminal: bool
 
 
 def identify(pid: int) -> ProcessId | None:
@@ -64,9 +66,11 @@ def tree_of(pid: int) -> list[ProcessId]:
 def living_in(folder: Path) -> list[ProcessId]:
     """Processes whose working directory is the folder or below it; those of other users may be invisible.
 
-    A Postgres server and its backends stay in their data folder, so this finds what nobody registered.
+    A Postgres server and its backends stay in their data folder, so this finds what nobody registered. Processes on a
+    terminal are left out: somebody has gone there to look.
     """
-    inside = [e.id for e in _entries() if not e.zombie and _is_within(_working_folder(e.id.pid), folder)]
+    background = [e.id for e in _entries() if not e.zombie and not e.on_terminal]
+    inside = [p for p in background if _is_within(_working_folder(p.pid), folder)]
     return [p for p in inside if p.pid != os.getpid()]
 
 
@@ -122,7 +126,7 @@ def _linux_entry(pid: int) -> _Entry | None:
         return None
     # "pid (name) state parent …": the name may hold anything, parentheses and blanks included.
     fields = text.rpartition(")")[2].split()
-    return _Entry(ProcessId(pid, f"{_boot()}/{fields[19]}"), int(fields[1]), fields[0] in "ZX")
+    return _Entry(ProcessId(pid, f"{_boot()}/{fields[19]}"), int(fields[1]), fields[0] in "ZX", fields[4] != "0")
 
 
 def _psutil_entry(pid: int) -> _Entry | None:
@@ -132,11 +136,13 @@ def _psutil_entry(pid: int) -> _Entry | None:
         process = psutil.Process(pid)
         with process.oneshot():
             zombie = process.status() == psutil.STATUS_ZOMBIE
-            return _Entry(ProcessId(pid, str(process.create_time())), process.ppid(), zombie)
+            mark, on_terminal = str(process.create_time()), process.terminal() is not None
+            return _Entry(ProcessId(pid, mark), process.ppid(), zombie, on_terminal)
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
 
 
+@lru_cache(maxsize=1)
 def _boot() -> str:
     """Names this boot: start times count from it, and they outlive it in lease files."""
     try:

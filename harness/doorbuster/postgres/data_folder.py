@@ -14,6 +14,7 @@ from doorbuster.postgres.errors import ServerError
 
 SUPERUSER = "postgres"
 GENERATION = 1  # raise it when what initdb is told changes
+CACHE_CURE = "DOORBUSTER_CACHE names another folder, which must be open to the user that runs Postgres"
 HBA = """\
 host all all 127.0.0.1/32 scram-sha-256
 host replication all 127.0.0.1/32 scram-sha-256
@@ -37,12 +38,26 @@ def template(binaries: Binaries) -> Template:
     user = unprivileged_user()
     owner = user.uid if user else os.geteuid()
     name = f"data-{binaries.fingerprint()}-{owner}-{GENERATION}"
-    folder = built_once(cache_folder() / name, lambda new: _initdb(binaries, user, new))
-    return Template(folder / "data", (folder / "password").read_text())
+    try:
+        folder = built_once(cache_folder() / name, lambda new: _initdb(binaries, user, new))
+        return Template(folder / "data", (folder / "password").read_text())
+    except OSError as error:
+        raise ServerError(f"cannot use the cache: {error}; {CACHE_CURE}") from error
 
 
 def copy(source: Template, data: Path, settings: dict[str, str]) -> None:
-    """Makes ``data`` a copy of the template with these settings, owned by the user that will run it."""
+    """Makes ``data`` a copy of the template with these settings, owned by the user that will run it.
+
+    Raises:
+        ServerError: it cannot be copied; the disk may be full.
+    """
+    try:
+        _copy(source, data, settings)
+    except OSError as error:
+        raise ServerError(f"cannot make the data folder {data}: {error}") from error
+
+
+def _copy(source: Template, data: Path, settings: dict[str, str]) -> None:
     shutil.copytree(source.data, data, symlinks=True)
     (data / "postgresql.conf").write_text("".join(f"{k} = {quoted(v)}\n" for k, v in settings.items()))
     (data / "pg_hba.conf").write_text(HBA)
@@ -69,7 +84,8 @@ def _initdb(binaries: Binaries, user: User | None, new: Path) -> None:
     try:
         run([str(binaries.program("initdb")), *options, f"--pwfile={secret}", "-D", str(data)], data, user)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise ServerError(f"initdb failed: {getattr(error, 'stdout', None) or error}") from error
+        said = getattr(error, "stdout", None) or f"{error}; {CACHE_CURE}"
+        raise ServerError(f"initdb failed: {said}") from error
     os.chown(secret, os.geteuid(), os.getegid())
 
 

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
+
+import asyncpg
 
 from doorbuster.model.server import Server
 from doorbuster.postgres.connect import connect
@@ -29,7 +31,7 @@ class Databases:
         try:
             return await deploy(self._server.dsn(name))
         except BaseException:
-            await self.drop(name)
+            await self._try_to_drop(name)
             raise
 
     async def clone(self, template: str, name: str) -> None:
@@ -51,7 +53,14 @@ class Databases:
         await self.clone(template, name)
         try:
             yield self._server.dsn(name)
-        finally:
+        except BaseException:
+            await self._try_to_drop(name)
+            raise
+        await self.drop(name)
+
+    async def _try_to_drop(self, name: str) -> None:
+        """For the way out of an exception, which must not be hidden by that of a server that is gone."""
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await self.drop(name)
 
     async def _execute(self, command: str) -> None:

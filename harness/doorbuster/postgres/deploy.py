@@ -136,6 +136,6 @@ async def _copy(connection: asyncpg.Connection, statement: Statement, table: str
 
 def _mistake(file: Path, statement: Statement, error: asyncpg.PostgresError) -> DeployMistake:
     position = int(error.position) if error.position else 1
-    message = error.message + (f" ({error.detail})" if error.detail else "")
+    message = (error.message or str(error)) + (f" ({error.detail})" if error.detail else "")
     line = statement.line_at(position)
     return DeployMistake(file, line, first_line(statement.sql), message, error.sqlstate, error.hint or "")

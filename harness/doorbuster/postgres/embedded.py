@@ -5,7 +5,7 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from typing import BinaryIO, Self
 from doorbuster.host import process_table, remains
 from doorbuster.host.guardian import Guardian
 from doorbuster.host.ports import LOOPBACK, free_port
+from doorbuster.host.process_table import ProcessId
 from doorbuster.host.processes import spawn, unprivileged_user
 from doorbuster.host.scratch import scratch_folder
 from doorbuster.model.server import ServerCapabilities
@@ -147,8 +148,10 @@ class EmbeddedServer:
         Raises:
             ServerError: it does not start, or runs already.
         """
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             raise ServerError("the server runs already")
+        if self._process is not None:
+            self._bury()
         if self._folder is None:
             self._create()
         else:
@@ -167,11 +170,14 @@ class EmbeddedServer:
         process = self._running()
         # Stopped, the postmaster can neither start another process nor react to the deaths of these.
         process.send_signal(signal.SIGSTOP)
-        family = process_table.tree_of(process.pid)
-        left = process_table.kill_all(family, STOP_S)
+        left = process_table.kill_all(process_table.tree_of(process.pid), STOP_S)
         process.wait()
+        self._bury(left)
+
+    def _bury(self, left: Sequence[ProcessId] = ()) -> None:
+        """After the postmaster's sudden death: waits for its orphans, and clears away what would block a start."""
         self._ended()
-        if left:
+        if left := [*left, *process_table.kill_all(process_table.living_in(self._data()), STOP_S)]:
             raise ServerError(f"processes {[p.pid for p in left]} of the server survived SIGKILL")
         # All are gone, and another process may have the postmaster's number by now, which would block the next start.
         remains.remove_segment(self._lock_file())

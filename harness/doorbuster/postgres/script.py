@@ -119,10 +119,11 @@ def _is_copy(sql: str) -> bool:
 def _repaired(text: str, error: ParseError, data: dict[int, str]) -> str:
     """The text without what the parser stumbled over, if that was psql's and not SQL: blanked, so that lines stay."""
     message, place = error.args if len(error.args) == 2 else (str(error), None)
-    if place is not None and (block := _copy_block(text, place)):
-        start, end, after = block
-        data[start] = text[start:end].replace("\r\n", "\n")
-        return _blanked(text, start, after)
+    if place is not None and (blocks := _copy_blocks(text, place)):
+        data |= {start: text[start:end].replace("\r\n", "\n") for start, end, _ in blocks}
+        for start, _, after in blocks:
+            text = _blanked(text, start, after)
+        return text
     if place is not None and (command := _meta_command(text, place)):
         if command[1].lower() in HARMLESS:
             return _blanked(text, *command.span())
@@ -131,13 +132,17 @@ def _repaired(text: str, error: ParseError, data: dict[int, str]) -> str:
     raise ScriptError(_line(text, at), message, "", _source_line(text, at))
 
 
-def _copy_block(text: str, place: int) -> tuple[int, int, int] | None:
-    """Start and end of the data of the COPY that ``place`` follows, and the end of its closing line."""
-    openings = [m for m in COPY.finditer(text, 0) if m.end() <= place]
-    closing = COPY_END.search(text, openings[-1].end()) if openings else None
-    if closing is None or place > closing.end():
-        return None
-    return openings[-1].end(), closing.start(), closing.end()
+def _copy_blocks(text: str, place: int) -> list[tuple[int, int, int]]:
+    """The data of the COPY that ``place`` follows, and of all later ones: start, end, and end of the closing line.
+
+    All at once, because each repair parses the text again. Empty if ``place`` lies in no such data.
+    """
+    openings = [m for m in COPY.finditer(text) if m.end() <= place]
+    opening, blocks = (openings[-1] if openings else None), []
+    while opening and (closing := COPY_END.search(text, opening.end())):
+        blocks.append((opening.end(), closing.start(), closing.end()))
+        opening = COPY.search(text, closing.end())
+    return blocks if blocks and place <= blocks[0][2] else []
 
 
 def _meta_command(text: str, place: int) -> re.Match[str] | None:
