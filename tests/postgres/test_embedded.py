@@ -4,7 +4,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from doorbuster.host import process_table
 from doorbuster.host.guardian import Guardian
 from doorbuster.host.ports import LOOPBACK, free_port
 from doorbuster.host.process_table import ProcessId
-from doorbuster.host.scratch import sweep, temporary_base
+from doorbuster.host.scratch import sweep
 from doorbuster.model.server import Server
 from doorbuster.postgres.binaries import Binaries
 from doorbuster.postgres.embedded import EmbeddedServer
@@ -39,14 +38,6 @@ def own(binaries: Binaries, guardian: Guardian) -> Iterator[EmbeddedServer]:
     """A server that the test may kill."""
     with EmbeddedServer(binaries, guardian) as started:
         yield started
-
-
-@pytest.fixture
-def base() -> Iterator[Path]:
-    """Where a harness may make its folders; pytest's own is closed to the user that runs Postgres."""
-    with tempfile.TemporaryDirectory(dir=temporary_base()) as folder:
-        Path(folder).chmod(0o711)
-        yield Path(folder)
 
 
 def start_harness(base: Path) -> tuple[subprocess.Popen[str], list[ProcessId]]:

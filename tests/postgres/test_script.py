@@ -84,3 +84,10 @@ def test_a_syntax_error_has_its_line(text: str, line: int) -> None:
 
 def test_an_empty_file_has_no_statements() -> None:
     assert statements("") == statements("-- nothing\n") == []
+
+
+def test_many_statements_and_copies_each_get_their_own_line_and_data() -> None:
+    table = "copy t from stdin;\n{}\n\\.\nselect {};\n"
+    found = statements("".join(table.format(n, n) for n in range(50)))
+    assert [s.data for s in found[::2]] == [f"{n}\n" for n in range(50)]
+    assert [s.line for s in found[1::2]] == [4 * n + 4 for n in range(50)]

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from doorbuster.postgres.connect import connect
-from doorbuster.postgres.script import ScriptError, Statement, copy_arguments, decode, first_line, statements
+from doorbuster.postgres.script import ScriptError, Statement, copy_arguments, decode, first_line, is_copy, statements
 
 STATEMENT_S = 600.0
 
@@ -111,7 +111,7 @@ async def _deploy_file(dsn: str, file: Path, script: list[Statement], note: Call
 
 async def _execute(connection: asyncpg.Connection, file: Path, statement: Statement) -> None:
     try:
-        copy = copy_arguments(statement.sql) if statement.sql[:4].lower() == "copy" else None
+        copy = copy_arguments(statement.sql) if is_copy(statement.sql) else None
         if copy is None:
             await connection.execute(statement.sql, timeout=STATEMENT_S)
         else:

@@ -22,6 +22,7 @@ from doorbuster.postgres import data_folder
 from doorbuster.postgres.binaries import Binaries
 from doorbuster.postgres.connect import set_password, uri
 from doorbuster.postgres.errors import ServerError
+from doorbuster.postgres.settings import DEFAULTS, LOCAL
 
 START_S = 60.0
 STOP_S = 10.0
@@ -29,30 +30,6 @@ PORT_TRIES = 10
 POLL_S = 0.005
 TAIL_LINES = 20
 STATUS_LINE = 7  # of postmaster.pid, counted from zero
-DEFAULTS = {
-    "wal_level": "logical",
-    "max_wal_senders": "16",
-    "max_replication_slots": "16",
-    "wal_sender_timeout": "0",  # a reader that is slow on purpose must not be cut
-    "fsync": "off",  # a killed process loses nothing that the operating system holds
-    "full_page_writes": "off",
-    "synchronous_commit": "on",  # off would make losing an acknowledged commit legal
-    "statement_timeout": "0",
-    "client_connection_check_interval": "0",  # both change which unanswered attempts commit
-    "deadlock_timeout": "1s",
-    "log_lock_waits": "on",
-    "log_line_prefix": "%m [%p] ",
-    "log_destination": "stderr",
-    "logging_collector": "off",
-    "log_timezone": "UTC",
-    "timezone": "UTC",
-    "lc_messages": "C",
-    "jit": "off",
-    "dynamic_shared_memory_type": "mmap",  # in the data folder, so that nothing stays in /dev/shm after SIGKILL
-    "unix_socket_directories": "",
-    "listen_addresses": LOOPBACK,
-    "password_encryption": "scram-sha-256",
-}
 
 
 class EmbeddedServer:
@@ -77,13 +54,13 @@ class EmbeddedServer:
         choose_port: Callable[[], int] = free_port,
         base: Path | None = None,
     ) -> None:
-        """``settings`` go over the defaults above; without ``port`` one is chosen, again if somebody was faster.
+        """``settings`` go over those of ``settings.py``; without ``port`` one is chosen, again if somebody was faster.
 
         ``base`` is where the server's folder is made: a temporary folder, if not given.
         """
         self.binaries = binaries
         self.password = secrets.token_urlsafe(24)
-        self._settings = {"max_connections": str(max_connections)} | DEFAULTS | dict(settings or {})
+        self._settings = {"max_connections": str(max_connections)} | DEFAULTS | LOCAL | dict(settings or {})
         self._guardian = guardian
         self._wanted_port = port
         self._choose_port = choose_port
@@ -174,15 +151,6 @@ class EmbeddedServer:
         process.wait()
         self._bury(left)
 
-    def _bury(self, left: Sequence[ProcessId] = ()) -> None:
-        """After the postmaster's sudden death: waits for its orphans, and clears away what would block a start."""
-        self._ended()
-        if left := [*left, *process_table.kill_all(process_table.living_in(self._data()), STOP_S)]:
-            raise ServerError(f"processes {[p.pid for p in left]} of the server survived SIGKILL")
-        # All are gone, and another process may have the postmaster's number by now, which would block the next start.
-        remains.remove_segment(self._lock_file())
-        self._lock_file().unlink(missing_ok=True)
-
     def restart(self) -> None:
         """Starts it again on the same port after ``kill`` or ``stop``; returns when recovery is over.
 
@@ -260,6 +228,15 @@ class EmbeddedServer:
             self._ended()
             return
         self.kill()
+
+    def _bury(self, left: Sequence[ProcessId] = ()) -> None:
+        """After the postmaster's sudden death: waits for its orphans, and clears away what would block a start."""
+        self._ended()
+        if left := [*left, *process_table.kill_all(process_table.living_in(self._data()), STOP_S)]:
+            raise ServerError(f"processes {[p.pid for p in left]} of the server survived SIGKILL")
+        # All are gone, and another process may have the postmaster's number by now, which would block the next start.
+        remains.remove_segment(self._lock_file())
+        self._lock_file().unlink(missing_ok=True)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:

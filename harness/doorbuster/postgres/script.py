@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -77,7 +78,8 @@ def statements(text: str) -> list[Statement]:
             break
         except ParseError as error:
             text = _repaired(text, error, data)
-    return [_statement(text, part, data) for part in slices]
+    line_ends = [m.start() for m in re.finditer("\n", text)]
+    return [Statement(text[s], bisect_left(line_ends, s.start) + 1, _data_after(text, s, data)) for s in slices]
 
 
 def copy_arguments(sql: str) -> tuple[str, dict[str, object]] | None:
@@ -106,13 +108,16 @@ def _option(option: ast.DefElem) -> object:
     return readers[option.defname](getattr(option.arg, "sval", "true"))
 
 
-def _statement(text: str, part: slice, data: dict[int, str]) -> Statement:
-    follows = [end for end in data if end >= part.stop and not text[part.stop : end].strip("; \t\r\n")]
-    line = text.count("\n", 0, part.start) + 1
-    return Statement(text[part], line, data[min(follows)] if follows and _is_copy(text[part]) else None)
+def _data_after(text: str, part: slice, data: dict[int, str]) -> str | None:
+    """The data block that follows a COPY statement at once."""
+    if not is_copy(text[part]):
+        return None
+    begin = min((at for at in data if at >= part.stop), default=part.stop)
+    return None if text[part.stop : begin].strip("; \t\r\n") else data.get(begin)
 
 
-def _is_copy(sql: str) -> bool:
+def is_copy(sql: str) -> bool:
+    """Whether a statement is a COPY of any kind."""
     return sql[:4].lower() == "copy"
 
 
