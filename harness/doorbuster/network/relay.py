@@ -1,0 +1,92 @@
+"""A relay of our own between a buyer and the server, on loopback: it records every byte, and can hold some back.
+
+For what Toxiproxy cannot do: tell which bytes passed, and stall a conversation at an exact byte.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from doorbuster.network.wire import Direction
+
+HOST = "127.0.0.1"
+CHUNK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """After ``at_byte`` more bytes of ``direction`` the rest waits for ``for_s`` seconds, then passes."""
+
+    direction: Direction
+    at_byte: int
+    for_s: float
+
+
+class Relay:
+    """What passes through it; ``port`` is where it listens. One connection at a time is recorded."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.up = bytearray()
+        self.down = bytearray()
+        self._hold: Hold | None = None
+
+    def forget(self) -> None:
+        """Forget what was recorded, so that what follows is a conversation of its own."""
+        self.up.clear()
+        self.down.clear()
+
+    def hold(self, hold: Hold) -> None:
+        """Hold back once, counting from here."""
+        self.forget()
+        self._hold = hold
+
+    async def pump(
+        self, direction: Direction, source: asyncio.StreamReader, target: asyncio.StreamWriter
+    ) -> None:
+        """Pass ``source`` on to ``target`` until it ends; the end is passed on, too."""
+        record = self.up if direction == "up" else self.down
+        with suppress(OSError):
+            while data := await source.read(CHUNK_BYTES):
+                before = len(record)
+                record += data
+                await self._pass_on(direction, before, data, target)
+        target.close()
+
+    async def _pass_on(self, direction: Direction, before: int, data: bytes, target: asyncio.StreamWriter) -> None:
+        hold = self._hold
+        if hold is not None and hold.direction == direction and before + len(data) > hold.at_byte:
+            at = max(0, hold.at_byte - before)
+            self._hold = None
+            target.write(data[:at])
+            await asyncio.sleep(hold.for_s)
+            data = data[at:]
+        target.write(data)
+        await target.drain()
+
+
+@asynccontextmanager
+async def relay(host: str, port: int) -> AsyncIterator[Relay]:
+    """A relay to ``host``:``port`` for the length of the block; its connections are gone afterwards."""
+    found = Relay()
+    pumps: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            up_reader, up_writer = await asyncio.open_connection(host, port)
+        except OSError:
+            writer.transport.abort()
+            return
+        pumps.add(asyncio.create_task(found.pump("up", reader, up_writer)))
+        pumps.add(asyncio.create_task(found.pump("down", up_reader, writer)))
+
+    server = await asyncio.start_server(serve, HOST, 0)
+    found.port = server.sockets[0].getsockname()[1]
+    try:
+        yield found
+    finally:
+        server.close()
+        for task in pumps:
+            task.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
