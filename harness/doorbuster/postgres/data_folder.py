@@ -84,8 +84,9 @@ def _initdb(binaries: Binaries, user: User | None, new: Path) -> None:
     try:
         run([str(binaries.program("initdb")), *options, f"--pwfile={secret}", "-D", str(data)], data, user)
     except (OSError, subprocess.CalledProcessError) as error:
-        said = getattr(error, "stdout", None) or f"{error}; {CACHE_CURE}"
-        raise ServerError(f"initdb failed: {said}") from error
+        said = (getattr(error, "stdout", None) or str(error)).strip()
+        cure = f"\n{CACHE_CURE}" if "Permission denied" in said else ""
+        raise ServerError(f"initdb failed: {said}{cure}") from error
     os.chown(secret, os.geteuid(), os.getegid())
 
 
