@@ -78,6 +78,10 @@ class SqlBuyer:
         for call in self._flow.calls:
             await self._prepare(call)
 
+    def reconnect_at(self, target: Target) -> None:
+        """Open every later connection at ``target``; the present one stays."""
+        self._target = target
+
     def close(self) -> None:
         """Drop the connection at once; nothing waits for an answer any more."""
         connection, self._connection, self._prepared = self._connection, None, {}

@@ -1,8 +1,10 @@
 """The kinds of scenarios and who drives them. A new kind is a file and a line here."""
 
+from doorbuster.engine.cut import run_cut
 from doorbuster.engine.load import run_load
 from doorbuster.engine.stage import Drive
 
 KINDS: dict[str, Drive] = {
     "load": run_load,
+    "cut": run_cut,
 }

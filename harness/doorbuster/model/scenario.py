@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from doorbuster.model.cut import Cut
 from doorbuster.model.fault import FaultPlan
 
 _STRICT = {"extra": "forbid"}
@@ -72,6 +73,7 @@ class Scenario:
     checks: Policy = Policy()
     thresholds: tuple[str, ...] = ()
     recovery_s: float = 5.0
+    cut: Cut | None = None
 
     @property
     def duration_s(self) -> float:

@@ -31,6 +31,7 @@ class Relay:
         self.up = bytearray()
         self.down = bytearray()
         self._hold: Hold | None = None
+        self._pumps: set[asyncio.Task[None]] = set()
 
     def forget(self) -> None:
         """Forget what was recorded, so that what follows is a conversation of its own."""
@@ -42,7 +43,21 @@ class Relay:
         self.forget()
         self._hold = hold
 
-    async def pump(
+    async def drained(self) -> None:
+        """Wait until everything that was held back has passed, and every connection is over."""
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    def connect(self, *ends: tuple[Direction, asyncio.StreamReader, asyncio.StreamWriter]) -> None:
+        """Pass data on between two ends of a connection, each way, from now on."""
+        self._pumps |= {asyncio.create_task(self._pump(*end)) for end in ends}
+
+    async def close(self) -> None:
+        """Break off every connection."""
+        for task in self._pumps:
+            task.cancel()
+        await self.drained()
+
+    async def _pump(
         self, direction: Direction, source: asyncio.StreamReader, target: asyncio.StreamWriter
     ) -> None:
         """Pass ``source`` on to ``target`` until it ends; the end is passed on, too."""
@@ -70,7 +85,6 @@ class Relay:
 async def relay(host: str, port: int) -> AsyncIterator[Relay]:
     """A relay to ``host``:``port`` for the length of the block; its connections are gone afterwards."""
     found = Relay()
-    pumps: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -78,8 +92,7 @@ async def relay(host: str, port: int) -> AsyncIterator[Relay]:
         except OSError:
             writer.transport.abort()
             return
-        pumps.add(asyncio.create_task(found.pump("up", reader, up_writer)))
-        pumps.add(asyncio.create_task(found.pump("down", up_reader, writer)))
+        found.connect(("up", reader, up_writer), ("down", up_reader, writer))
 
     server = await asyncio.start_server(serve, HOST, 0)
     found.port = server.sockets[0].getsockname()[1]
@@ -87,6 +100,4 @@ async def relay(host: str, port: int) -> AsyncIterator[Relay]:
         yield found
     finally:
         server.close()
-        for task in pumps:
-            task.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
+        await found.close()

@@ -1,0 +1,226 @@
+"""Drives the cuts: each place with an order and a connection of its own, and a retry over a whole network."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from random import Random
+from uuid import UUID
+
+import asyncpg
+
+from doorbuster.config.answers import AnswerBook
+from doorbuster.drive import backstage
+from doorbuster.drive.backstage import Backstage
+from doorbuster.drive.cut.places import Place
+from doorbuster.drive.flow import compile_flow
+from doorbuster.drive.history import History
+from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
+from doorbuster.drive.workload import ShelfItem
+from doorbuster.model.contract import Contract
+from doorbuster.model.order import Line, Order
+from doorbuster.model.outcome import Outcome
+from doorbuster.network.cut_line import CutLine
+from doorbuster.network.relay import HOST, Hold, relay
+from doorbuster.network.wire import Conversation, parse_conversation
+
+CLEAN = "clean"
+RETRY_PAUSE_S = 0.02
+OUTLAST_S = 0.2  # how much longer a stall lasts than the buyer's patience
+GONE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cutters:
+    """A worker's proxies: ``resetting`` is armed so that each end of a connection through it is a reset."""
+
+    closing: CutLine
+    resetting: CutLine
+
+
+@dataclass(frozen=True, slots=True)
+class CutDone:
+    """A place, the order that met it, and what the buyer saw; ``retry`` is None where he had his answer."""
+
+    place: Place
+    order_key: str
+    first: AttemptEnd
+    retry: AttemptEnd | None
+
+
+class CutDriver:
+    """Places orders of a contract in one database. ``direct`` reaches it around every fault."""
+
+    def __init__(self, contract: Contract, direct: Target, history: History, seed: int) -> None:
+        self._contract = contract
+        self._direct = replace(direct, settings=dict(contract.session))
+        self._plain = direct
+        self._history = history
+        self._random = Random(seed)
+        self._flow = compile_flow(contract.place)
+        self._book = AnswerBook(contract.answers)
+        self._backstage = Backstage(contract, direct)
+        self.outcomes: Counter[str] = Counter()
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._backstage.close()
+
+    async def rehearse(self, carts: Sequence[Sequence[ShelfItem]]) -> tuple[Conversation, Conversation]:
+        """Place two clean orders through a recording relay: over a warmed connection, and start-up included.
+
+        The first order in a database is not the one to measure: another one before them is placed directly.
+        """
+        first = self._buyer(self._direct)
+        await self._clean(first, carts[0])
+        first.close()
+        return await self._recorded(carts[1], start_up=False), await self._recorded(carts[2], start_up=True)
+
+    async def _recorded(self, cart: Sequence[ShelfItem], *, start_up: bool) -> Conversation:
+        async with relay(self._direct.host, self._direct.port) as line:
+            buyer = self._buyer(replace(self._direct, host=HOST, port=line.port))
+            try:
+                if not start_up:
+                    await buyer.connect()
+                    line.forget()
+                await self._clean(buyer, cart)
+                return parse_conversation(bytes(line.up), bytes(line.down), start_up=start_up)
+            finally:
+                buyer.close()
+
+    async def _clean(self, buyer: SqlBuyer, cart: Sequence[ShelfItem]) -> None:
+        order = self._order(cart)
+        number = self._history.request(order, CLEAN)
+        await self._backstage.prepare(order)
+        await self._history.attempt(buyer, order, number, 1, CLEAN)
+
+    async def run(
+        self,
+        places: Iterable[Place],
+        carts: Iterable[Sequence[ShelfItem]],
+        cutters: Sequence[Cutters],
+        on_done: Callable[[CutDone], None],
+    ) -> None:
+        """Cut at every place, each with a cart of its own, as many at once as there are ``cutters``."""
+        work = iter(list(zip(places, carts, strict=False)))
+        async with asyncio.TaskGroup() as group:
+            for number, cutter in enumerate(cutters):
+                group.create_task(self._work(number, cutter, work, on_done))
+
+    async def _work(
+        self,
+        worker: int,
+        cutters: Cutters,
+        work: Iterable[tuple[Place, Sequence[ShelfItem]]],
+        on_done: Callable[[CutDone], None],
+    ) -> None:
+        again = self._buyer(self._direct)
+        watch = await backstage.connect(self._plain)
+        try:
+            await again.connect()
+            for place, cart in work:
+                on_done(await self._cut(worker, place, cart, cutters, again, watch))
+        finally:
+            again.close()
+            watch.terminate()
+            cutters.closing.close()
+            cutters.resetting.close()
+
+    async def _cut(
+        self,
+        worker: int,
+        place: Place,
+        cart: Sequence[ShelfItem],
+        cutters: Cutters,
+        again: SqlBuyer,
+        watch: asyncpg.Connection,
+    ) -> CutDone:
+        order, phase = self._order(cart), f"{place.kind} {place.direction}"
+        number = self._history.request(order, phase)
+        await self._backstage.prepare(order)
+        async with self._broken(place, cutters) as buyer:
+            first = await self._history.attempt(buyer, order, number, 1, phase, worker)
+            if place.kind == "stall":
+                # The rest is still on its way: this retry meets its own first try.
+                retry = await self._retry(again, order, number, first, phase, worker)
+        self.outcomes[first.outcome] += 1
+        if first.backend_pid is not None:
+            await _gone(watch, first.backend_pid)
+        if place.kind != "stall":
+            retry = await self._retry(again, order, number, first, phase, worker)
+        return CutDone(place, order.order_key, first, retry)
+
+    async def _retry(
+        self, buyer: SqlBuyer, order: Order, number: int, end: AttemptEnd, phase: str, worker: int
+    ) -> AttemptEnd | None:
+        """What the shop's client does after ``end``, over a whole network; the last answer, None without a retry."""
+        rules, last = self._contract.buyer, None
+        for try_no in range(2, rules.attempts + 1):
+            if end.outcome not in rules.retry:
+                break
+            if try_no > 2:
+                await asyncio.sleep(RETRY_PAUSE_S)
+            end = last = await self._history.attempt(buyer, order, number, try_no, phase, worker)
+            self.outcomes[end.outcome] += 1
+        return last
+
+    @asynccontextmanager
+    async def _broken(self, place: Place, cutters: Cutters) -> AsyncIterator[SqlBuyer]:
+        """A buyer whose next attempt is cut at ``place``; whatever he opens afterwards is whole."""
+        if place.kind == "stall":
+            async with relay(self._direct.host, self._direct.port) as line:
+                buyer = await self._ready(HOST, line.port, place)
+                line.hold(Hold(place.direction, place.at_byte, self._contract.buyer.timeout_s + OUTLAST_S))
+                try:
+                    yield buyer
+                finally:
+                    buyer.close()
+                    await line.drained()
+            return
+        line_ = cutters.resetting if place.kind == "reset" else cutters.closing
+        buyer = await self._ready(line_.proxy.host, line_.proxy.port, place)
+        try:
+            await line_.arm(place.direction, place.at_byte, silently=place.kind == "blackhole")
+            yield buyer
+        finally:
+            buyer.close()
+            await line_.disarm()
+
+    async def _ready(self, host: str, port: int, place: Place) -> SqlBuyer:
+        buyer = self._buyer(replace(self._direct, host=host, port=port))
+        if not place.from_start_up:
+            await buyer.connect()
+            buyer.reconnect_at(self._direct)
+        return buyer
+
+    def _buyer(self, target: Target) -> SqlBuyer:
+        return SqlBuyer(target, self._flow, self._book, self._contract.buyer.timeout_s)
+
+    def _order(self, cart: Sequence[ShelfItem]) -> Order:
+        lines = tuple(Line(item.product, 1, item.price) for item in cart)
+        total = sum((Decimal(line.price) for line in lines), Decimal(0))
+        return Order(self._uuid(), self._uuid(), lines, str(total))
+
+    def _uuid(self) -> str:
+        return str(UUID(int=self._random.getrandbits(128), version=4))
+
+
+async def _gone(watch: asyncpg.Connection, pid: int) -> None:
+    """Wait until the server's process ``pid`` has ended: till then it may still commit.
+
+    Raises:
+        TimeoutError: it lives on.
+    """
+    async with asyncio.timeout(GONE_S):
+        while await watch.fetchval("select count(*) from pg_stat_get_activity($1)", pid):
+            await asyncio.sleep(0.001)
+
+
+def answered(end: AttemptEnd | None) -> str:
+    """An attempt's end in a word or two."""
+    if end is None:
+        return ""
+    lost = f"unknown ({end.code})" if end.outcome is Outcome.UNKNOWN else end.outcome.value
+    return lost if end.outcome in (Outcome.UNKNOWN, Outcome.OK) else f"{lost} ({end.code})"

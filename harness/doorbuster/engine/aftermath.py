@@ -1,0 +1,98 @@
+"""What became of each order that met a fault at an exact place, by the log: for the picture of a cut or a crash.
+
+It says nothing that the checks do not say; it only tells, place by place, what they say of the whole.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from doorbuster.judge.checks import standard_checks
+from doorbuster.judge.rows import LogNotUnderstood
+from doorbuster.judge.views import BadMapping, create_views, open_run
+from doorbuster.model.contract import Contract
+from doorbuster.record.catalogue import load_catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What an order's first attempt left: ``commits`` with row changes, and its order; and the checks broken since."""
+
+    commits: int = 0
+    order_id: str | None = None
+    is_live: bool = False
+    checks: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Aftermath:
+    """The fates by order key. ``whole`` is how many commits an undisturbed order makes."""
+
+    fates: dict[str, Fate] = field(default_factory=dict)
+    whole: int = 1
+
+    def happened(self, order_key: str, answered: str) -> str:
+        """What became of the first attempt of a key whose buyer was ``answered`` so, in words."""
+        fate = self.fates.get(order_key, Fate())
+        if answered == "ok":
+            return "committed, answered"
+        if fate.commits == 0:
+            return "nothing happened"
+        lost = "not answered" if answered == "unknown" else "answered no"
+        if fate.order_id is not None and not fate.is_live:
+            return f"taken back, {lost}"
+        return f"{'committed' if fate.commits >= self.whole else 'half done'}, {lost}"
+
+
+_FIRST = """
+select attempts.order_key, count(distinct changes.commit), any_value(orders.order_id),
+       coalesce(bool_or(orders.live_at_end), false)
+from attempts join commits using (attempt) join changes using (commit) left join orders
+  on orders.attempt = attempts.attempt
+where try_no = 1 and {where}
+group by attempts.order_key"""
+
+
+def aftermath(folder: Path, contract: Contract, clean_phase: str) -> Aftermath:
+    """Read the sealed scenario in ``folder``; orders of the phase ``clean_phase`` were not disturbed.
+
+    Where the log cannot be read all is unknown, and empty: the judge says why.
+    """
+    found = Aftermath()
+    try:
+        with open_run(folder) as connection:
+            create_views(connection, contract, load_catalogue(folder / "catalogue.json"))
+            clean = connection.execute(_attempts(f"phase = '{clean_phase}'")).fetchall()
+            found.whole = min((row[1] for row in clean), default=1)
+            broken = _broken_checks(connection)
+            rows = connection.execute(_attempts(f"phase <> '{clean_phase}'")).fetchall()
+            for key, commits, order_id, is_live in rows:
+                found.fates[key] = Fate(commits, order_id, is_live, tuple(broken.pop(key, ())))
+            for key, checks in broken.items():
+                found.fates[key] = Fate(checks=tuple(checks))
+    except (LogNotUnderstood, BadMapping, duckdb.Error, OSError):
+        return found
+    return found
+
+
+def _attempts(where: str) -> str:
+    return _FIRST.format(where=where.replace("phase", "attempts.phase"))
+
+
+def _broken_checks(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """The names of the violated checks by order key."""
+    broken: dict[str, list[str]] = defaultdict(list)
+    for check in standard_checks().values():
+        if check.is_threshold:
+            continue
+        try:
+            keys = connection.execute(
+                f"select distinct order_key from ({check.violations}) where order_key is not null"
+            ).fetchall()
+        except duckdb.Error:  # a check whose rows know no order
+            continue
+        for (key,) in keys:
+            broken[key].append(check.name)
+    return broken

@@ -1,0 +1,226 @@
+"""One cut scenario from shelves to result."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+import asyncpg
+
+from doorbuster.config.answers import UnmatchedAnswer
+from doorbuster.drive.backstage import StatementFailed, add_products
+from doorbuster.drive.cut.driver import CLEAN, CutDone, CutDriver, Cutters, answered
+from doorbuster.drive.cut.places import places
+from doorbuster.drive.history import History
+from doorbuster.drive.sql_buyer import Target
+from doorbuster.drive.workload import ShelfItem, shelf_item
+from doorbuster.engine.aftermath import Aftermath, Fate, aftermath
+from doorbuster.engine.errors import UsageError
+from doorbuster.engine.house import House
+from doorbuster.engine.shop import Shop, open_shop
+from doorbuster.engine.stage import Stage
+from doorbuster.engine.store import facts
+from doorbuster.model.contract import Contract
+from doorbuster.model.cut import Cut
+from doorbuster.model.events import Judging, Progress
+from doorbuster.model.outcome import Outcome
+from doorbuster.network.cut_line import CutLine
+from doorbuster.network.faults.reset import Reset
+from doorbuster.network.wire import Conversation
+from doorbuster.record.seal import seal_journals
+
+FIRST_PRODUCT = 100_001  # as many digits as the last: a conversation's length must not depend on the place
+FIRST_ID = 10_000
+PRICE = "10.50"
+UNITS = 10
+PROGRESS_S = 0.2
+SILENCE = Conversation((), ())
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The clean conversations, over a warmed connection and start-up included, and how long the cuts took."""
+
+    warmed: Conversation = SILENCE
+    cold: Conversation = SILENCE
+    duration_s: float = 0.0
+
+
+async def run_cut(stage: Stage) -> None:
+    """Drive a scenario of kind ``cut`` and leave its recorded tables in the stage's folder, ready to be judged.
+
+    Raises:
+        UsageError: an answer or a statement that the contract does not fit; ToxiproxyError: the harness failed.
+    """
+    house, contract, folder = stage.house, stage.contract, stage.folder
+    cut = stage.scenario.cut or Cut()
+    name = "shop_" + re.sub(r"\W", "_", stage.scenario.name.lower())[:40]
+    started = time.monotonic()
+    carts = _carts(contract, cut, 0, 3)
+    async with open_shop(house.server, house.template, name, contract, [i for cart in carts for i in cart]) as shop:
+        with facts(folder, stage.seed) as known:
+            done: list[CutDone] = []
+            seen = _Seen()
+            try:
+                known["start_us"] = time.time_ns() // 1000
+                with History(folder) as history:
+                    await _drive(stage, cut, shop, history, carts, done, seen)
+            except (UnmatchedAnswer, StatementFailed, KeyError, ValueError) as problem:
+                raise UsageError(f"[answers] or [place] of the contract: {problem}") from None
+            finally:
+                stage.emit(Judging(stage.scenario.name))
+                known["unobservable"] = await shop.close_and_read(folder)
+                seal_journals(folder)
+                found = Aftermath() if known["unobservable"] else aftermath(folder, contract, CLEAN)
+                known["cuts"] = _story(contract, cut, done, seen, found)
+                known["duration_s"] = time.monotonic() - started
+
+
+async def _drive(
+    stage: Stage,
+    cut: Cut,
+    shop: Shop,
+    history: History,
+    carts: Sequence[Sequence[ShelfItem]],
+    done: list[CutDone],
+    seen: _Seen,
+) -> None:
+    await lengthen_ids(shop.connection)
+    driver = CutDriver(stage.contract, shop.direct, history, stage.seed)
+    try:
+        seen.warmed, seen.cold = await driver.rehearse(carts)
+        wanted = places(cut, seen.warmed, seen.cold)
+        items = _carts(stage.contract, cut, len(carts), len(wanted))
+        await add_products(shop.connection, stage.contract, [i for cart in items for i in cart])
+        reporter = asyncio.create_task(_report(stage, driver, done, len(wanted)))
+        began = time.monotonic()
+        try:
+            async with _cutters(stage.house, shop.direct, min(cut.parallel, len(wanted))) as cutters:
+                await driver.run(wanted, items, cutters, done.append)
+        finally:
+            reporter.cancel()
+        seen.duration_s = time.monotonic() - began
+    finally:
+        driver.close()
+
+
+async def _report(stage: Stage, driver: CutDriver, done: list[CutDone], total: int) -> None:
+    while True:
+        await asyncio.sleep(PROGRESS_S)
+        stage.emit(Progress(stage.scenario.name, len(done), total, dict(driver.outcomes)))
+
+
+def _carts(contract: Contract, cut: Cut, first: int, number: int) -> list[tuple[ShelfItem, ...]]:
+    """``number`` carts of products that nobody else wants, all of one price."""
+    numbers = range(FIRST_PRODUCT + first * cut.lines, FIRST_PRODUCT + (first + number) * cut.lines)
+    items = [replace(shelf_item(contract, n, UNITS), price=PRICE) for n in numbers]
+    return [tuple(items[n : n + cut.lines]) for n in range(0, len(items), cut.lines)]
+
+
+_SEQUENCES = """
+select c.oid::regclass::text
+from pg_sequence s join pg_class c on c.oid = s.seqrelid
+where s.seqincrement = 1 and s.seqmax > 10 * $1::bigint and coalesce(pg_sequence_last_value(c.oid), 0) < $1::bigint
+"""
+
+
+async def lengthen_ids(connection: asyncpg.Connection) -> None:
+    """Let the shop look as if it had sold for a while: an order's number has as many digits as the next one's."""
+    for row in await connection.fetch(_SEQUENCES, FIRST_ID):
+        await connection.execute("select setval($1::regclass, $2)", row[0], FIRST_ID)
+
+
+@asynccontextmanager
+async def _cutters(house: House, direct: Target, number: int) -> AsyncIterator[list[Cutters]]:
+    """``number`` pairs of proxies."""
+    with ExitStack() as stack:
+        yield await asyncio.to_thread(lambda: [_pair(house, direct, n, stack) for n in range(number)])
+        await asyncio.to_thread(stack.close)
+
+
+def _pair(house: House, direct: Target, number: int, stack: ExitStack) -> Cutters:
+    upstream = f"{direct.host}:{direct.port}"
+    closing, resetting = (
+        stack.enter_context(house.toxiproxy.proxy(f"{direct.database}_{end}_{number}", upstream))
+        for end in ("close", "reset")
+    )
+    stack.enter_context(Reset().armed(resetting))
+    return Cutters(CutLine(house.toxiproxy.api, closing), CutLine(house.toxiproxy.api, resetting))
+
+
+def _messages(contract: Contract, conversation: Conversation) -> list[dict[str, Any]]:
+    calls = [step.name for step in contract.place.calls]
+    return [
+        {
+            "direction": m.direction, "call": calls[m.exchange] if m.exchange < len(calls) else "", "message": m.name,
+            "first_byte": m.first, "bytes": m.size_bytes,
+        }
+        for m in (*conversation.up, *conversation.down)
+    ]  # fmt: skip
+
+
+def _story(
+    contract: Contract, cut: Cut, done: Sequence[CutDone], seen: _Seen, found: Aftermath
+) -> dict[str, Any]:
+    """The counts, and the strip: neighbouring places to which the same happened are one row."""
+    rows = [_row(one, seen.cold if one.place.from_start_up else seen.warmed, found) for one in _in_order(done)]
+    lost = [row for row in rows if row["happened"] == "committed, not answered"]
+    return {
+        "step": cut.step,
+        "up": seen.warmed.length("up"),
+        "down": seen.warmed.length("down"),
+        "start_up_up": seen.cold.length("up"),
+        "start_up_down": seen.cold.length("down"),
+        "places": len(rows),
+        "cuts_per_s": round(len(rows) / seen.duration_s, 1) if seen.duration_s else None,
+        "ambiguous": len(lost),
+        "same_order_on_retry": sum(row["same"] for row in lost),
+        "half_done": sum(row["happened"].startswith("half done") for row in rows),
+        "violated": sum(bool(row["violated"]) for row in rows),
+        "conversation": _messages(contract, seen.warmed),
+        "strip": [_stretch(list(group)) for _, group in groupby(rows, key=_sameness)],
+    }
+
+
+def _in_order(done: Sequence[CutDone]) -> list[CutDone]:
+    return sorted(done, key=lambda d: (d.place.from_start_up, d.place.kind, d.place.direction != "up", d.place.at_byte))
+
+
+def _row(one: CutDone, conversation: Conversation, found: Aftermath) -> dict[str, Any]:
+    place, fate = one.place, found.fates.get(one.order_key, Fate())
+    same = one.retry is not None and one.retry.outcome is Outcome.OK and one.retry.order_id == fate.order_id
+    return {
+        "cut": place.name.rsplit(" ", 1)[0],
+        "at": place.at_byte,
+        "where": conversation.at(place.direction, place.at_byte),
+        "happened": found.happened(one.order_key, one.first.outcome.value),
+        "answer": answered(one.first),
+        "retry": answered(one.retry) + (", the first order" if same and fate.order_id is not None else ""),
+        "same": same,
+        "violated": ", ".join(fate.checks),
+    }
+
+
+def _sameness(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Whether the end of a line reads as a close or a reset is the client's luck, and makes no difference."""
+    answer = row["answer"].split(" ")[0]
+    return (answer, *(row[key] for key in ("cut", "where", "happened", "retry", "violated")))
+
+
+def _stretch(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    first, last = rows[0], rows[-1]
+    return {
+        "cut": first["cut"],
+        "from_byte": first["at"],
+        "to_byte": last["at"],
+        "places": len(rows),
+        "where": first["where"],
+        "happened": first["happened"],
+        "answer": " or ".join(sorted({row["answer"] for row in rows})),
+        "retry": first["retry"],
+        "violated": first["violated"],
+    }
