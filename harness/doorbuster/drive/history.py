@@ -2,6 +2,7 @@
 
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -14,6 +15,15 @@ from doorbuster.record.journal import Journal
 # The load's numbering, from a base that keeps an attempt's number as long as the next, and with it the conversation.
 TRIES = 64
 FIRST_ORDER = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """An order that met a fault, and what its buyer saw; ``retry`` is the last answer, None where the first was one."""
+
+    order_key: str
+    first: AttemptEnd
+    retry: AttemptEnd | None
 
 
 class Places(Protocol):
@@ -37,6 +47,10 @@ class History:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hand everything to the operating system; nothing can be written afterwards."""
         self._stack.close()
 
     def request(self, order: Order, phase: str) -> int:
@@ -70,3 +84,10 @@ class History:
     def window(self, name: str, kind: str, applied_us: int, healed_us: int) -> None:
         """Write down that a fault was on between two instants of the wall clock."""
         self._windows.append([name, kind, applied_us, healed_us])
+
+
+def answered(end: AttemptEnd | None) -> str:
+    """An attempt's end in a word or two, such as ``unknown (eof)``."""
+    if end is None or end.outcome is Outcome.OK:
+        return "" if end is None else end.outcome.value
+    return f"{end.outcome.value} ({end.code})"

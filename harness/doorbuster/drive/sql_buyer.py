@@ -150,7 +150,8 @@ class SqlBuyer:
             if problem.sqlstate == "25P02" or self._is_closed():
                 self.close()
             return Answer(call.step, sqlstate=problem.sqlstate, message=message)
-        except (OSError, asyncpg.InterfaceError) as problem:
+        # The last: the server said on its own that it ends this session, and the line's end has not come yet.
+        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
             raise _Lost(_how_lost(problem), str(problem)) from None
         value, columns = answer_value(rows, prepared.result_types)
         values.update(columns)
@@ -183,7 +184,7 @@ class SqlBuyer:
             )  # fmt: skip
         except ConnectionRefusedError as problem:
             raise _Lost("connect_refused", str(problem)) from None
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
             raise _Lost("connect_lost", f"{type(problem).__name__}: {problem}") from None
 
     async def _prepare(self, call: Call) -> _Prepared:

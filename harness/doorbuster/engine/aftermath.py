@@ -9,11 +9,16 @@ from pathlib import Path
 
 import duckdb
 
+from doorbuster.drive.history import Met, answered
 from doorbuster.judge.checks import standard_checks
 from doorbuster.judge.rows import LogNotUnderstood
 from doorbuster.judge.views import BadMapping, create_views, open_run
 from doorbuster.model.contract import Contract
+from doorbuster.model.outcome import Outcome
 from doorbuster.record.catalogue import load_catalogue
+
+LOST = "committed, not answered"
+SAME = ", the first order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +38,23 @@ class Aftermath:
     fates: dict[str, Fate] = field(default_factory=dict)
     whole: int = 1
 
-    def happened(self, order_key: str, answered: str) -> str:
-        """What became of the first attempt of a key whose buyer was ``answered`` so, in words."""
-        fate = self.fates.get(order_key, Fate())
-        if answered == "ok":
+    def told(self, met: Met) -> dict[str, str]:
+        """What became of the order in words: ``happened``, the first ``answer``, the ``retry``, checks ``violated``."""
+        fate, retry = self.fates.get(met.order_key, Fate()), met.retry
+        same = fate.order_id is not None and retry is not None and retry.order_id == fate.order_id
+        return {
+            "happened": self._happened(fate, met.first.outcome),
+            "answer": answered(met.first),
+            "retry": answered(retry) + (SAME if same else ""),
+            "violated": ", ".join(fate.checks),
+        }
+
+    def _happened(self, fate: Fate, answer: Outcome) -> str:
+        if answer is Outcome.OK:
             return "committed, answered"
         if fate.commits == 0:
             return "nothing happened"
-        lost = "not answered" if answered == "unknown" else "answered no"
+        lost = "not answered" if answer is Outcome.UNKNOWN else "answered no"
         if fate.order_id is not None and not fate.is_live:
             return f"taken back, {lost}"
         return f"{'committed' if fate.commits >= self.whole else 'half done'}, {lost}"

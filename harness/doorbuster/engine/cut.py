@@ -13,12 +13,12 @@ import asyncpg
 
 from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive.backstage import StatementFailed, add_products
-from doorbuster.drive.cut.driver import CLEAN, CutDone, CutDriver, Cutters, answered
+from doorbuster.drive.cut.driver import CLEAN, CutDone, CutDriver, Cutters
 from doorbuster.drive.cut.places import places
 from doorbuster.drive.history import History
 from doorbuster.drive.sql_buyer import Target
 from doorbuster.drive.workload import ShelfItem, shelf_item
-from doorbuster.engine.aftermath import Aftermath, Fate, aftermath
+from doorbuster.engine.aftermath import LOST, SAME, Aftermath, aftermath
 from doorbuster.engine.errors import UsageError
 from doorbuster.engine.house import House
 from doorbuster.engine.shop import Shop, open_shop
@@ -27,7 +27,6 @@ from doorbuster.engine.store import facts
 from doorbuster.model.contract import Contract
 from doorbuster.model.cut import Cut
 from doorbuster.model.events import Judging, Progress
-from doorbuster.model.outcome import Outcome
 from doorbuster.network.cut_line import CutLine
 from doorbuster.network.faults.reset import Reset
 from doorbuster.network.wire import Conversation
@@ -168,7 +167,7 @@ def _story(
 ) -> dict[str, Any]:
     """The counts, and the strip: neighbouring places to which the same happened are one row."""
     rows = [_row(one, seen.cold if one.place.from_start_up else seen.warmed, found) for one in _in_order(done)]
-    lost = [row for row in rows if row["happened"] == "committed, not answered"]
+    lost = [row for row in rows if row["happened"] == LOST]
     return {
         "step": cut.step,
         "up": seen.warmed.length("up"),
@@ -178,7 +177,7 @@ def _story(
         "places": len(rows),
         "cuts_per_s": round(len(rows) / seen.duration_s, 1) if seen.duration_s else None,
         "ambiguous": len(lost),
-        "same_order_on_retry": sum(row["same"] for row in lost),
+        "same_order_on_retry": sum(row["retry"].endswith(SAME) for row in lost),
         "half_done": sum(row["happened"].startswith("half done") for row in rows),
         "violated": sum(bool(row["violated"]) for row in rows),
         "conversation": _messages(contract, seen.warmed),
@@ -191,17 +190,12 @@ def _in_order(done: Sequence[CutDone]) -> list[CutDone]:
 
 
 def _row(one: CutDone, conversation: Conversation, found: Aftermath) -> dict[str, Any]:
-    place, fate = one.place, found.fates.get(one.order_key, Fate())
-    same = one.retry is not None and one.retry.outcome is Outcome.OK and one.retry.order_id == fate.order_id
+    place = one.place
     return {
         "cut": place.name.rsplit(" ", 1)[0],
         "at": place.at_byte,
         "where": conversation.at(place.direction, place.at_byte),
-        "happened": found.happened(one.order_key, one.first.outcome.value),
-        "answer": answered(one.first),
-        "retry": answered(one.retry) + (", the first order" if same and fate.order_id is not None else ""),
-        "same": same,
-        "violated": ", ".join(fate.checks),
+        **found.told(one.met),
     }
 
 

@@ -1,5 +1,6 @@
 """The kinds of scenarios and who drives them. A new kind is a file and a line here."""
 
+from doorbuster.engine.crash import run_crash
 from doorbuster.engine.cut import run_cut
 from doorbuster.engine.load import run_load
 from doorbuster.engine.stage import Drive
@@ -7,4 +8,5 @@ from doorbuster.engine.stage import Drive
 KINDS: dict[str, Drive] = {
     "load": run_load,
     "cut": run_cut,
+    "crash": run_crash,
 }

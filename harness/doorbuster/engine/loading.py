@@ -9,6 +9,7 @@ from doorbuster.config.mistakes import ConfigError, Mistake
 from doorbuster.config.scenario import LoadedScenario, load_scenario
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.tagging import Untaggable
+from doorbuster.engine.crash_proof import CRASH_PROOFS
 from doorbuster.host.resources import resource
 from doorbuster.judge.checks import standard_checks
 from doorbuster.model.check import CheckText
@@ -64,7 +65,8 @@ def standing_scenarios() -> dict[str, Path]:
 
 def proofs(scenario: Scenario) -> dict[str, str]:
     """The query that proves each of a scenario's faults, by the fault's label."""
-    return {plan.label: make_fault(plan.kind, plan.parameters).proof_sql for plan in scenario.faults}
+    found = {plan.label: make_fault(plan.kind, plan.parameters).proof_sql for plan in scenario.faults}
+    return found | CRASH_PROOFS if scenario.kind == "crash" else found
 
 
 def _paths(scenarios: Sequence[str], mistakes: list[Mistake]) -> list[Path]:

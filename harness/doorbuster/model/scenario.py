@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from doorbuster.model.crash import Crash
 from doorbuster.model.cut import Cut
 from doorbuster.model.fault import FaultPlan
 
@@ -74,6 +75,7 @@ class Scenario:
     thresholds: tuple[str, ...] = ()
     recovery_s: float = 5.0
     cut: Cut | None = None
+    crash: Crash | None = None
 
     @property
     def duration_s(self) -> float:

@@ -5,8 +5,8 @@ For what Toxiproxy cannot do: tell which bytes passed, and stall a conversation 
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from doorbuster.network.wire import Direction
 
@@ -16,11 +16,15 @@ CHUNK_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """After ``at_byte`` more bytes of ``direction`` the rest waits for ``for_s`` seconds, then passes."""
+    """After ``at_byte`` more bytes of ``direction`` the rest waits for ``for_s`` seconds, then passes.
+
+    ``held`` is set when the rest has come: for the way down, the server has answered.
+    """
 
     direction: Direction
     at_byte: int
     for_s: float
+    held: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
 
 
 class Relay:
@@ -62,12 +66,15 @@ class Relay:
     ) -> None:
         """Pass ``source`` on to ``target`` until it ends; the end is passed on, too."""
         record = self.up if direction == "up" else self.down
-        with suppress(OSError):
+        try:
             while data := await source.read(CHUNK_BYTES):
                 before = len(record)
                 record += data
                 await self._pass_on(direction, before, data, target)
-        target.close()
+        except OSError:
+            pass  # one end is gone; the other learns it from the close
+        finally:
+            target.close()
 
     async def _pass_on(self, direction: Direction, before: int, data: bytes, target: asyncio.StreamWriter) -> None:
         hold = self._hold
@@ -75,6 +82,7 @@ class Relay:
             at = max(0, hold.at_byte - before)
             self._hold = None
             target.write(data[:at])
+            hold.held.set()
             await asyncio.sleep(hold.for_s)
             data = data[at:]
         target.write(data)

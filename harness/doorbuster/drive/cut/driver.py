@@ -16,12 +16,11 @@ from doorbuster.drive import backstage
 from doorbuster.drive.backstage import Backstage
 from doorbuster.drive.cut.places import Place
 from doorbuster.drive.flow import compile_flow
-from doorbuster.drive.history import History
+from doorbuster.drive.history import History, Met
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
 from doorbuster.drive.workload import ShelfItem
 from doorbuster.model.contract import Contract
 from doorbuster.model.order import Line, Order
-from doorbuster.model.outcome import Outcome
 from doorbuster.network.cut_line import CutLine
 from doorbuster.network.relay import HOST, Hold, relay
 from doorbuster.network.wire import Conversation, parse_conversation
@@ -42,12 +41,10 @@ class Cutters:
 
 @dataclass(frozen=True, slots=True)
 class CutDone:
-    """A place, the order that met it, and what the buyer saw; ``retry`` is None where he had his answer."""
+    """A place, and the order that met it."""
 
     place: Place
-    order_key: str
-    first: AttemptEnd
-    retry: AttemptEnd | None
+    met: Met
 
 
 class CutDriver:
@@ -150,7 +147,7 @@ class CutDriver:
             await _gone(watch, first.backend_pid)
         if place.kind != "stall":
             retry = await self._retry(again, order, number, first, phase, worker)
-        return CutDone(place, order.order_key, first, retry)
+        return CutDone(place, Met(order.order_key, first, retry))
 
     async def _retry(
         self, buyer: SqlBuyer, order: Order, number: int, end: AttemptEnd, phase: str, worker: int
@@ -216,11 +213,3 @@ async def _gone(watch: asyncpg.Connection, pid: int) -> None:
     async with asyncio.timeout(GONE_S):
         while await watch.fetchval("select count(*) from pg_stat_get_activity($1)", pid):
             await asyncio.sleep(0.001)
-
-
-def answered(end: AttemptEnd | None) -> str:
-    """An attempt's end in a word or two."""
-    if end is None:
-        return ""
-    lost = f"unknown ({end.code})" if end.outcome is Outcome.UNKNOWN else end.outcome.value
-    return lost if end.outcome in (Outcome.UNKNOWN, Outcome.OK) else f"{lost} ({end.code})"

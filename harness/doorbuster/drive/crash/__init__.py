@@ -1,0 +1,1 @@
+"""Killing at every statement and under load, then recovery, then a retry."""

@@ -1,0 +1,147 @@
+"""One crash scenario from shelves to result."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from doorbuster.config.answers import UnmatchedAnswer
+from doorbuster.drive import backstage
+from doorbuster.drive.backstage import StatementFailed
+from doorbuster.drive.crash.under_load import CrashLoad, Kill
+from doorbuster.drive.history import History
+from doorbuster.drive.workload import shelf_item
+from doorbuster.engine.aftermath import LOST, SAME, Aftermath, aftermath
+from doorbuster.engine.errors import HarnessError, UsageError
+from doorbuster.engine.house import TEMPLATE, House
+from doorbuster.engine.shop import Shop, open_shop
+from doorbuster.engine.stage import Stage
+from doorbuster.engine.store import facts
+from doorbuster.model.contract import Contract
+from doorbuster.model.crash import Crash
+from doorbuster.model.events import Judging, Progress
+from doorbuster.model.server import Server
+from doorbuster.postgres.databases import Databases
+from doorbuster.postgres.deploy import deploy_files
+from doorbuster.postgres.embedded import EmbeddedServer
+from doorbuster.record.seal import seal_journals
+
+PRODUCTS = 40
+PLENTY = 1_000_000
+
+
+async def run_crash(stage: Stage) -> None:
+    """Drive a scenario of kind ``crash`` and leave its recorded tables in the stage's folder, ready to be judged.
+
+    Raises:
+        UsageError: an answer or a statement that the contract does not fit; HarnessError: no server that may be killed.
+    """
+    crash = stage.scenario.crash or Crash()
+    async with own_server(stage.house, stage.contract, crash) as server:
+        await _under_load(stage, crash, server)
+
+
+@asynccontextmanager
+async def own_server(house: House, contract: Contract, crash: Crash) -> AsyncIterator[Server]:
+    """A server with the contract deployed that nobody else needs.
+
+    Raises:
+        HarnessError: the house's server is not one that we may kill, or copy.
+    """
+    if not isinstance(house.server, EmbeddedServer):
+        raise HarnessError("crashes need a server of the harness's own (--postgres embedded)")
+    server = EmbeddedServer(house.server.binaries, house.guardian, settings=crash.settings)
+    await asyncio.to_thread(server.__enter__)
+    try:
+        files = [Path(f) for f in contract.schema.files]
+
+        async def deploy(dsn: str) -> None:
+            await deploy_files(dsn, files)
+
+        await Databases(server).create_template(TEMPLATE, deploy)
+        yield server
+    finally:
+        await asyncio.to_thread(server.__exit__, None, None, None)
+
+
+async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:
+    contract, folder = stage.contract, stage.folder
+    items = [shelf_item(contract, n, PLENTY) for n in range(1, PRODUCTS + 1)]
+    started = time.monotonic()
+    async with open_shop(server, TEMPLATE, _name(stage), contract, items) as shop:
+        with facts(folder, stage.seed) as known, History(folder) as history:
+            # What the harness itself put there must survive also on a server that may lose what it said it had stored.
+            await shop.connection.execute("checkpoint")
+            known["start_us"] = time.time_ns() // 1000
+            recovery_s = stage.scenario.recovery_s
+            load = CrashLoad(contract, crash, server, shop.direct, items, history, recovery_s, stage.seed)
+
+            def on_kill(kill: Kill) -> None:
+                fault = "kill_server"
+                stage.emit(Progress(stage.scenario.name, kill.number, crash.kills, dict(load.outcomes), fault))
+
+            try:
+                await load.run(on_kill)
+            except* (UnmatchedAnswer, StatementFailed, KeyError, ValueError) as problems:
+                raise UsageError(f"[answers] or [place] of the contract: {problems.exceptions[0]}") from None
+            finally:
+                history.close()
+                found = await _read(stage, shop, server, known)
+                known["crashes"] = _load_story(load, found)
+                known["findings"] = [_unfinished(k, stage) for k in load.kills if k.first_order_ms is None]
+                known["duration_s"] = time.monotonic() - started
+
+
+async def _read(stage: Stage, shop: Shop, server: Server, known: dict[str, Any]) -> Aftermath:
+    """Read the log over a new connection, as a crash has ended the old one."""
+    stage.emit(Judging(stage.scenario.name))
+    shop.connection.terminate()
+    try:
+        connection = await backstage.connect(shop.direct)
+    except OSError:  # broken off in the middle of a crash
+        await asyncio.to_thread(server.restart)
+        connection = await backstage.connect(shop.direct)
+    try:
+        known["unobservable"] = await replace(shop, connection=connection).close_and_read(stage.folder)
+    finally:
+        connection.terminate()
+    seal_journals(stage.folder)
+    return Aftermath() if known["unobservable"] else aftermath(stage.folder, stage.contract, "clean")
+
+
+def _load_story(load: CrashLoad, found: Aftermath) -> dict[str, Any]:
+    aimed = [found.told(met) for met in load.aimed]
+    lost = [row for row in aimed if row["happened"] == LOST]
+    down = [kill.down_ms for kill in load.kills]
+    first = [kill.first_order_ms for kill in load.kills if kill.first_order_ms is not None]
+    return {
+        "at": "load",
+        "kills": len(load.kills),
+        "down_median_ms": round(median(down), 1) if down else None,
+        "down_most_ms": round(max(down), 1) if down else None,
+        "first_order_most_ms": round(max(first), 1) if first else None,
+        "aimed": len(aimed),
+        "ambiguous": len(lost),
+        "same_order_on_retry": sum(row["retry"].endswith(SAME) for row in lost),
+        "every_kill": [
+            {
+                "kill": k.number, "aimed at": "a committed order" if k.aimed else "", "down_ms": round(k.down_ms, 1),
+                "first_order_ms": k.first_order_ms and round(k.first_order_ms, 1), "answers_lost": k.unanswered,
+            }
+            for k in load.kills
+        ],
+    }  # fmt: skip
+
+
+def _unfinished(kill: Kill, stage: Stage) -> dict[str, Any]:
+    problem = f"no order of a stocked product succeeded within {stage.scenario.recovery_s:g} s of the server's return"
+    return {"check": "unfinished", "problem": problem, "story": [f"kill {kill.number}"]}
+
+
+def _name(stage: Stage) -> str:
+    return "shop_" + re.sub(r"\W", "_", stage.scenario.name.lower())[:40]

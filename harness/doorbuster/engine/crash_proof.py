@@ -1,0 +1,14 @@
+"""The queries that prove that crashes of each kind happened."""
+
+from typing import get_args
+
+from doorbuster.model.crash import CrashKind
+from doorbuster.network.faults.base import over_touched
+
+_PROOF = """
+select count(*) filter (outcome = 'unknown') as marks,
+       format('{} times, {} attempts without an answer', (select count(*) from windows),
+              count(*) filter (outcome = 'unknown'))
+from touched
+"""
+CRASH_PROOFS = {kind: over_touched(_PROOF) for kind in get_args(CrashKind)}
