@@ -9,6 +9,8 @@ from doorbuster import __version__
 
 COMMANDS = {
     "run": "Put a checkout function under test.",
+    "cut": "Cut the connection at every place of an order's conversation.",
+    "crash": "Kill at every statement of the function, or the whole server under load.",
     "recheck": "Judge a stored run again, without a database.",
     "scenarios": "List the standing scenarios.",
 }

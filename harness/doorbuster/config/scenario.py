@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from doorbuster.config.mistakes import ConfigError, Mistake
 from doorbuster.config.thresholds import parse_threshold
@@ -25,7 +26,17 @@ def load_scenario(path: Path, checks: Collection[str], faults: Collection[str]) 
     Raises:
         ConfigError: every mistake at once.
     """
-    text, content = read_toml(path)
+    return scenario_of(*read_toml(path), path, checks, faults)
+
+
+def scenario_of(
+    text: str, content: dict[str, Any], path: Path, checks: Collection[str], faults: Collection[str]
+) -> LoadedScenario:
+    """The scenario with this ``content``, whose ``text`` comes from ``path``.
+
+    Raises:
+        ConfigError: every mistake at once.
+    """
     scenario = validated(Scenario, content, path)
     mistakes = [Mistake(f"{path}: {key}", message) for key, message in _mistakes(scenario, checks, faults)]
     if mistakes:

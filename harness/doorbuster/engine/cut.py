@@ -170,6 +170,7 @@ def _story(
     lost = [row for row in rows if row["happened"] == LOST]
     return {
         "step": cut.step,
+        "lines": cut.lines,
         "up": seen.warmed.length("up"),
         "down": seen.warmed.length("down"),
         "start_up_up": seen.cold.length("up"),

@@ -1,12 +1,15 @@
 """What a run is asked to do, from files to values: every mistake is found before anything starts."""
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from doorbuster.config.contract import LoadedContract, load_contract
 from doorbuster.config.mistakes import ConfigError, Mistake
-from doorbuster.config.scenario import LoadedScenario, load_scenario
+from doorbuster.config.scenario import LoadedScenario, load_scenario, scenario_of
+from doorbuster.config.toml_file import as_toml
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.tagging import Untaggable
 from doorbuster.engine.crash_proof import CRASH_PROOFS
@@ -16,6 +19,7 @@ from doorbuster.model.check import CheckText
 from doorbuster.model.scenario import Scenario, ScenarioSet
 from doorbuster.network.faults import FAULTS, BadParameters, make_fault
 
+COMMAND_LINE = "(command line)"
 DEFAULT_CONTRACT = "scenarios/contracts/create_order_with_inventory.toml"
 
 
@@ -56,9 +60,25 @@ def load_job(contract: Path | None, scenarios: Sequence[str], chosen_set: Scenar
     return Job(shop, tuple(loaded), checks)
 
 
+def job_of(contract: Path | None, content: dict[str, Any]) -> Job:
+    """The job for one scenario with this content, as a command line gives it.
+
+    Raises:
+        ConfigError: every mistake.
+    """
+    text = as_toml(content)
+    checks = standard_checks()
+    scenario = scenario_of(text, tomllib.loads(text), Path(COMMAND_LINE), checks, FAULTS)
+    shop = load_contract(contract or resource(DEFAULT_CONTRACT))
+    if mistakes := _flow_mistakes(shop):
+        raise ConfigError(mistakes)
+    return Job(shop, (scenario,), checks)
+
+
 def standing_scenarios() -> dict[str, Path]:
     """The scenarios that come with the harness, by name, in the order in which a set runs them."""
-    order = ["typical_order", "last_item", "slow_network", "network_timeout", "connection_lost"]
+    order = ["typical_order", "last_item", "slow_network", "network_timeout", "connection_lost", "every_message",
+             "every_statement", "server_crash"]
     found = {path.stem: path for path in resource("scenarios").glob("*.toml")}
     return {name: found[name] for name in sorted(found, key=lambda n: (order.index(n) if n in order else 99, n))}
 

@@ -15,6 +15,7 @@ from doorbuster.engine.first_order import place_first_order, unusable
 from doorbuster.engine.house import House, Known, Tools, open_house
 from doorbuster.engine.kinds import KINDS
 from doorbuster.engine.loading import Job
+from doorbuster.engine.place import place_command
 from doorbuster.engine.stage import Drive, Stage
 from doorbuster.engine.store import judge_stored, load_run, new_run_folder, save_texts
 from doorbuster.model.events import Event, Preparing, RunFinished, RunStarted, ScenarioFinished, ScenarioStarted
@@ -120,9 +121,12 @@ async def _driven(drive: Drive, stage: Stage) -> None:
 
 
 def _with_replay(result: ScenarioResult, job: Job, settings: RunSettings) -> ScenarioResult:
-    """Every violated check gets the command that runs its scenario again."""
-    command = f"doorbuster run {result.name} -c {job.contract.path} --seed {settings.seed}"
-    checks = (replace(c, replay=command) if c.violations else c for c in result.checks)
+    """Every violated check gets the command that runs its scenario again, or only the place at which it broke."""
+    options = f"-c {job.contract.path} --seed {settings.seed}"
+    whole = f"doorbuster run {result.name} {options}"
+    checks = (
+        replace(c, replay=place_command(result, c.name, options) or whole) if c.violations else c for c in result.checks
+    )
     return replace(result, checks=tuple(checks))
 
 

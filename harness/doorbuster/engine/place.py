@@ -1,0 +1,23 @@
+"""The command that goes to one place of a cut or a crash again."""
+
+from typing import Any
+
+from doorbuster.model.result import ScenarioResult
+
+
+def place_command(result: ScenarioResult, check: str, options: str) -> str | None:
+    """The command for the first place at which ``check`` was violated; None where no place is known."""
+    for kind, told in (("cut", result.cuts), ("crash", result.crashes)):
+        for row in (told or {}).get("strip", ()):
+            if check in str(row["violated"]).split(", "):
+                return f"doorbuster {kind} --at '{_name(kind, row)}' {_size(kind, told or {})}{options}"
+    return None
+
+
+def _name(kind: str, row: dict[str, Any]) -> str:
+    return f"{row['cut']} {row['from_byte']}" if kind == "cut" else str(row["place"])
+
+
+def _size(kind: str, told: dict[str, Any]) -> str:
+    """How many products the cart had: another cart is another conversation."""
+    return f"--lines {told['lines']} " if "lines" in told else ""
