@@ -5,6 +5,7 @@ from typing import Any, get_args
 import click
 
 from doorbuster.commands.running import run_job, running_options
+from doorbuster.drive.crash.at_statement import parse_crash_place
 from doorbuster.engine.loading import job_of
 from doorbuster.model.crash import GENTLE, Crash, CrashKind
 
@@ -34,6 +35,11 @@ def command(**options: Any) -> None:
 
     Exit codes are those of 'doorbuster run'.
     """
+    if options["place"] is not None:
+        try:
+            parse_crash_place(options["place"])
+        except ValueError as problem:
+            raise click.BadParameter(str(problem), param_hint="--at") from None
     pairs = [setting.partition("=") for setting in options["settings"]]
     if any(not equals for _, equals, _ in pairs):
         raise click.BadParameter("write NAME=VALUE", param_hint="--setting")

@@ -69,8 +69,10 @@ where try_no = 1 and {where}
 group by attempts.order_key"""
 
 
-def aftermath(folder: Path, contract: Contract, clean_phase: str) -> Aftermath:
+def aftermath(folder: Path, contract: Contract, clean_phase: str, *, checks: bool = True) -> Aftermath:
     """Read the sealed scenario in ``folder``; orders of the phase ``clean_phase`` were not disturbed.
+
+    Without ``checks`` no fate tells which were broken: they take long where there are many orders.
 
     Where the log cannot be read all is unknown, and empty: the judge says why.
     """
@@ -80,12 +82,12 @@ def aftermath(folder: Path, contract: Contract, clean_phase: str) -> Aftermath:
             create_views(connection, contract, load_catalogue(folder / "catalogue.json"))
             clean = connection.execute(_attempts(f"phase = '{clean_phase}'")).fetchall()
             found.whole = min((row[1] for row in clean), default=1)
-            broken = _broken_checks(connection)
+            broken = _broken_checks(connection) if checks else {}
             rows = connection.execute(_attempts(f"phase <> '{clean_phase}'")).fetchall()
             for key, commits, order_id, is_live in rows:
                 found.fates[key] = Fate(commits, order_id, is_live, tuple(broken.pop(key, ())))
-            for key, checks in broken.items():
-                found.fates[key] = Fate(checks=tuple(checks))
+            for key, names in broken.items():
+                found.fates[key] = Fate(checks=tuple(names))
     except (LogNotUnderstood, BadMapping, duckdb.Error, OSError):
         return found
     return found

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +12,14 @@ from typing import Any
 
 from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive import backstage
-from doorbuster.drive.backstage import StatementFailed
+from doorbuster.drive.backstage import StatementFailed, add_products
+from doorbuster.drive.crash.at_statement import CLEAN, Crashed, StatementCrash, crash_places
+from doorbuster.drive.crash.points import Point, install
 from doorbuster.drive.crash.under_load import CrashLoad, Kill
 from doorbuster.drive.history import History
 from doorbuster.drive.workload import shelf_item
 from doorbuster.engine.aftermath import LOST, SAME, Aftermath, aftermath
+from doorbuster.engine.cut import carts
 from doorbuster.engine.errors import HarnessError, UsageError
 from doorbuster.engine.house import TEMPLATE, House
 from doorbuster.engine.shop import Shop, open_shop
@@ -43,7 +46,7 @@ async def run_crash(stage: Stage) -> None:
     """
     crash = stage.scenario.crash or Crash()
     async with own_server(stage.house, stage.contract, crash) as server:
-        await _under_load(stage, crash, server)
+        await (_under_load if crash.at == "load" else _at_statements)(stage, crash, server)
 
 
 @asynccontextmanager
@@ -91,13 +94,105 @@ async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:
                 raise UsageError(f"[answers] or [place] of the contract: {problems.exceptions[0]}") from None
             finally:
                 history.close()
-                found = await _read(stage, shop, server, known)
+                found = await _read(stage, shop, server, known, checks=False)
                 known["crashes"] = _load_story(load, found)
                 known["findings"] = [_unfinished(k, stage) for k in load.kills if k.first_order_ms is None]
                 known["duration_s"] = time.monotonic() - started
 
 
-async def _read(stage: Stage, shop: Shop, server: Server, known: dict[str, Any]) -> Aftermath:
+async def _at_statements(stage: Stage, crash: Crash, server: Server) -> None:
+    contract, folder = stage.contract, stage.folder
+    started = time.monotonic()
+    first = carts(contract, crash.lines, 0, 1)
+    async with open_shop(server, TEMPLATE, _name(stage), contract, first[0]) as shop:
+        with facts(folder, stage.seed) as known, History(folder) as history:
+            known["start_us"] = time.time_ns() // 1000
+            points = await install(shop.connection, shop.tables)
+            driver = StatementCrash(contract, server, shop.direct, points, history, stage.seed)
+            done: list[Crashed] = []
+            reached: dict[int, int] = {}
+            began = time.monotonic()
+            try:
+                reached = await driver.rehearse(first[0])
+                places = crash_places(crash, reached)
+                items = carts(contract, crash.lines, 1, len(places))
+                await add_products(shop.connection, contract, [i for cart in items for i in cart])
+                began = time.monotonic()
+
+                def on_done(one: Crashed) -> None:
+                    done.append(one)
+                    outcomes = dict(driver.outcomes)
+                    stage.emit(Progress(stage.scenario.name, len(done), len(places), outcomes, one.place.kind))
+
+                await driver.run(places, items, crash.parallel, on_done)
+            except* (UnmatchedAnswer, StatementFailed, KeyError, ValueError) as problems:
+                raise UsageError(f"[answers] or [place] of the contract: {problems.exceptions[0]}") from None
+            finally:
+                spent_s = time.monotonic() - began
+                driver.close()
+                history.close()
+                found = await _read(stage, shop, server, known, checks=True)
+                known["crashes"] = _statement_story(crash, points, reached, done, spent_s, found)
+                known["duration_s"] = time.monotonic() - started
+
+
+def _statement_story(
+    crash: Crash, points: Sequence[Point], reached: Mapping[int, int], done: Sequence[Crashed], spent_s: float,
+    found: Aftermath,
+) -> dict[str, Any]:  # fmt: skip
+    words = {point.number: point.words for point in points}
+    rows = [_row(one, words.get(one.place.point, "no such point"), found) for one in sorted(done, key=_order)]
+    lost = [row for row in rows if row["happened"] == LOST]
+    return {
+        "at": "statement",
+        "lines": crash.lines,
+        "points": len(reached),
+        "places": len(rows),
+        "crashes_per_s": round(len(rows) / spent_s, 1),
+        "not_reached": sum(not one.fired for one in done),
+        "ambiguous": len(lost),
+        "same_order_on_retry": sum(row["retry"].endswith(SAME) for row in lost),
+        "half_done": sum(row["happened"].startswith("half done") for row in rows),
+        "violated": sum(bool(row["violated"]) for row in rows),
+        "down_most_ms": max((round(one.down_ms, 1) for one in done if one.down_ms is not None), default=None),
+        "function": [
+            {"point": number, "statement": words[number], "times_reached": times, **_marks(number, done, found)}
+            for number, times in sorted(reached.items())
+        ],
+        "strip": rows,
+    }
+
+
+def _order(one: Crashed) -> tuple[str, int, int]:
+    return one.place.kind, one.place.point, one.place.hit
+
+
+def _row(one: Crashed, words: str, found: Aftermath) -> dict[str, Any]:
+    told = found.told(one.met)
+    if not one.fired:
+        told["happened"] = "not reached"
+    return {"place": one.place.name, "where": words, **told}
+
+
+def _marks(number: int, done: Sequence[Crashed], found: Aftermath) -> dict[str, str]:
+    """For one statement, a mark for each kind of crash: what happened there, the worst of several times."""
+    marks: dict[str, str] = {}
+    for one in done:
+        if one.place.point == number:
+            told = found.told(one.met)
+            mark = "violated" if told["violated"] else told["happened"] if one.fired else "not reached"
+            marks[one.place.kind] = max(mark, marks.get(one.place.kind, ""), key=_MARKS.index)
+    return marks
+
+
+# From the least to the worst that can have happened to an order.
+_MARKS = [
+    "", "not reached", "nothing happened", "committed, answered", "taken back, answered no", "taken back, not answered",
+    LOST, "committed, answered no", "half done, not answered", "half done, answered no", "violated",
+]  # fmt: skip
+
+
+async def _read(stage: Stage, shop: Shop, server: Server, known: dict[str, Any], *, checks: bool) -> Aftermath:
     """Read the log over a new connection, as a crash has ended the old one."""
     stage.emit(Judging(stage.scenario.name))
     shop.connection.terminate()
@@ -111,7 +206,7 @@ async def _read(stage: Stage, shop: Shop, server: Server, known: dict[str, Any])
     finally:
         connection.terminate()
     seal_journals(stage.folder)
-    return Aftermath() if known["unobservable"] else aftermath(stage.folder, stage.contract, "clean")
+    return Aftermath() if known["unobservable"] else aftermath(stage.folder, stage.contract, CLEAN, checks=checks)
 
 
 def _load_story(load: CrashLoad, found: Aftermath) -> dict[str, Any]:

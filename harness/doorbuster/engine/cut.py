@@ -59,15 +59,15 @@ async def run_cut(stage: Stage) -> None:
     cut = stage.scenario.cut or Cut()
     name = "shop_" + re.sub(r"\W", "_", stage.scenario.name.lower())[:40]
     started = time.monotonic()
-    carts = _carts(contract, cut, 0, 3)
-    async with open_shop(house.server, house.template, name, contract, [i for cart in carts for i in cart]) as shop:
+    clean = carts(contract, cut.lines, 0, 3)
+    async with open_shop(house.server, house.template, name, contract, [i for cart in clean for i in cart]) as shop:
         with facts(folder, stage.seed) as known:
             done: list[CutDone] = []
             seen = _Seen()
             try:
                 known["start_us"] = time.time_ns() // 1000
                 with History(folder) as history:
-                    await _drive(stage, cut, shop, history, carts, done, seen)
+                    await _drive(stage, cut, shop, history, clean, done, seen)
             except (UnmatchedAnswer, StatementFailed, KeyError, ValueError) as problem:
                 raise UsageError(f"[answers] or [place] of the contract: {problem}") from None
             finally:
@@ -84,16 +84,16 @@ async def _drive(
     cut: Cut,
     shop: Shop,
     history: History,
-    carts: Sequence[Sequence[ShelfItem]],
+    clean: Sequence[Sequence[ShelfItem]],
     done: list[CutDone],
     seen: _Seen,
 ) -> None:
     await lengthen_ids(shop.connection)
     driver = CutDriver(stage.contract, shop.direct, history, stage.seed)
     try:
-        seen.warmed, seen.cold = await driver.rehearse(carts)
+        seen.warmed, seen.cold = await driver.rehearse(clean)
         wanted = places(cut, seen.warmed, seen.cold)
-        items = _carts(stage.contract, cut, len(carts), len(wanted))
+        items = carts(stage.contract, cut.lines, len(clean), len(wanted))
         await add_products(shop.connection, stage.contract, [i for cart in items for i in cart])
         reporter = asyncio.create_task(_report(stage, driver, done, len(wanted)))
         began = time.monotonic()
@@ -113,11 +113,11 @@ async def _report(stage: Stage, driver: CutDriver, done: list[CutDone], total: i
         stage.emit(Progress(stage.scenario.name, len(done), total, dict(driver.outcomes)))
 
 
-def _carts(contract: Contract, cut: Cut, first: int, number: int) -> list[tuple[ShelfItem, ...]]:
+def carts(contract: Contract, lines: int, first: int, number: int) -> list[tuple[ShelfItem, ...]]:
     """``number`` carts of products that nobody else wants, all of one price."""
-    numbers = range(FIRST_PRODUCT + first * cut.lines, FIRST_PRODUCT + (first + number) * cut.lines)
+    numbers = range(FIRST_PRODUCT + first * lines, FIRST_PRODUCT + (first + number) * lines)
     items = [replace(shelf_item(contract, n, UNITS), price=PRICE) for n in numbers]
-    return [tuple(items[n : n + cut.lines]) for n in range(0, len(items), cut.lines)]
+    return [tuple(items[n : n + lines]) for n in range(0, len(items), lines)]
 
 
 _SEQUENCES = """

@@ -1,0 +1,270 @@
+"""Something happens at one statement of an order; then the server is waited for, and the buyer tries again."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from random import Random
+from typing import get_args
+from uuid import UUID
+
+import asyncpg
+
+from doorbuster.config.answers import AnswerBook
+from doorbuster.drive import backstage
+from doorbuster.drive.backstage import Backstage
+from doorbuster.drive.crash.points import COUNT, GATE, SETTING, Point, hits
+from doorbuster.drive.flow import compile_flow
+from doorbuster.drive.history import History, Met
+from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
+from doorbuster.drive.workload import ShelfItem
+from doorbuster.model.contract import Contract
+from doorbuster.model.crash import GENTLE, Crash, CrashKind
+from doorbuster.model.order import Line, Order
+from doorbuster.model.outcome import Outcome
+from doorbuster.model.server import Server
+
+CLEAN = "clean"
+WAITS: tuple[CrashKind, ...] = ("lock_timeout", "kill_client", "kill_backend", "kill_server")
+TIMEOUT_MS = 150
+PAUSE_S = 0.02
+PARKED_S = 5.0
+BACK_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class CrashPlace:
+    """What happens, at which point, and when it is reached for which time (from 1)."""
+
+    kind: CrashKind
+    point: int
+    hit: int
+
+    @property
+    def name(self) -> str:
+        """As reports and the command line name it, such as ``cancel 7.1``."""
+        return f"{self.kind} {self.point}.{self.hit}"
+
+
+def parse_crash_place(name: str) -> CrashPlace:
+    """The place of that name.
+
+    Raises:
+        ValueError: no such name; says how one looks.
+    """
+    kind, _, at = " ".join(name.split()).partition(" ")
+    point, _, hit = at.partition(".")
+    if kind not in get_args(CrashKind) or not point.isdecimal() or not (hit or "1").isdecimal():
+        raise ValueError(f"{name!r} is no place; write it as reports do: 'cancel 7.1'")
+    return CrashPlace(kind, int(point), int(hit or "1"))  # type: ignore[arg-type]  # one of the kinds, by now
+
+
+def crash_places(crash: Crash, reached: Mapping[int, int]) -> tuple[CrashPlace, ...]:
+    """Every place, by how often a clean order ``reached`` each point; those that end the server last."""
+    if crash.only is not None:
+        return (parse_crash_place(crash.only),)
+    found = [
+        CrashPlace(kind, point, hit)
+        for kind in crash.kinds
+        for point, times in sorted(reached.items())
+        for hit in range(1, times + 1)
+    ]
+    return tuple(sorted(found, key=lambda place: place.kind not in GENTLE))
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """A place, the order that met it, and how long the server was away, if it was; ``fired``: it did happen."""
+
+    place: CrashPlace
+    met: Met
+    fired: bool
+    down_ms: float | None = None
+
+
+class StatementCrash:
+    """Places orders of a contract in the database ``direct`` on ``server``."""
+
+    def __init__(
+        self, contract: Contract, server: Server, direct: Target, points: Sequence[Point], history: History, seed: int
+    ) -> None:
+        self._contract = contract
+        self._server = server
+        self._plain = direct
+        self._direct = replace(direct, settings=dict(contract.session))
+        self._points = points
+        self._history = history
+        self._random = Random(seed)
+        self._flow, self._book = compile_flow(contract.place), AnswerBook(contract.answers)
+        self._backstage = Backstage(contract, direct)
+        self._gates = 0
+        self.outcomes: Counter[str] = Counter()
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._backstage.close()
+
+    async def rehearse(self, cart: Sequence[ShelfItem]) -> dict[int, int]:
+        """Place one clean order; how often it reached each point."""
+        order = self._order(cart)
+        number = self._history.request(order, CLEAN)
+        await self._backstage.prepare(order)
+        buyer = self._buyer(COUNT)
+        try:
+            await self._history.attempt(buyer, order, number, 1, CLEAN)
+        finally:
+            buyer.close()
+        control = await backstage.connect(self._plain)
+        try:
+            return await hits(control, self._points)
+        finally:
+            control.terminate()
+
+    async def run(
+        self,
+        places: Sequence[CrashPlace],
+        carts: Sequence[Sequence[ShelfItem]],
+        parallel: int,
+        on_done: Callable[[Crashed], None],
+    ) -> None:
+        """Meet every place, each with a cart of its own; what ends the server comes one by one, after the rest."""
+        pairs = list(zip(places, carts, strict=False))
+        gentle = iter([pair for pair in pairs if pair[0].kind in GENTLE])
+        async with asyncio.TaskGroup() as group:
+            for _ in range(parallel):
+                group.create_task(self._work(gentle, on_done))
+        await self._work(iter([pair for pair in pairs if pair[0].kind not in GENTLE]), on_done)
+
+    async def _work(
+        self, work: Iterable[tuple[CrashPlace, Sequence[ShelfItem]]], on_done: Callable[[Crashed], None]
+    ) -> None:
+        for place, cart in work:
+            on_done(await self._crash(place, cart))
+
+    async def _crash(self, place: CrashPlace, cart: Sequence[ShelfItem]) -> Crashed:
+        order = self._order(cart)
+        number = self._history.request(order, place.kind)
+        await self._backstage.prepare(order)
+        self._gates += 1
+        gate = self._gates
+        buyer = self._buyer(f"{place.kind} {place.point} {place.hit} {gate}", place.kind)
+        down_ms = None
+        try:
+            attempt = self._history.attempt(buyer, order, number, 1, place.kind)
+            if place.kind in WAITS:
+                first, fired, down_ms = await self._at_gate(place, gate, buyer, attempt)
+            else:
+                first = await attempt
+                fired = first.outcome is not Outcome.OK
+        finally:
+            buyer.close()
+        self.outcomes[first.outcome] += 1
+        retry = await self._retry(order, number, first, place.kind)
+        return Crashed(place, Met(order.order_key, first, retry), fired, down_ms)
+
+    async def _at_gate(
+        self, place: CrashPlace, gate: int, buyer: SqlBuyer, placing: Coroutine[None, None, AttemptEnd]
+    ) -> tuple[AttemptEnd, bool, float | None]:
+        """Shut the gate, let the order come there, and do what is to be done while it waits."""
+        loop = asyncio.get_running_loop()
+        control = await backstage.connect(self._plain)
+        down_ms = None
+        try:
+            await control.execute("select pg_advisory_lock($1, $2)", GATE, gate)
+            attempt = asyncio.ensure_future(placing)
+            pid = await _parked(control, gate, attempt)
+            if pid is not None and place.kind != "lock_timeout":
+                began = loop.time()
+                if await self._kill(place.kind, pid, buyer):
+                    control.terminate()
+                    control = await self._back()
+                    down_ms = (loop.time() - began) * 1000
+                else:
+                    await control.execute("select pg_advisory_unlock($1, $2)", GATE, gate)
+                    await _gone(control, pid)
+            return await attempt, pid is not None, down_ms
+        finally:
+            control.terminate()
+
+    async def _kill(self, kind: CrashKind, pid: int, buyer: SqlBuyer) -> bool:
+        """Do it; whether the server has to come back."""
+        if kind == "kill_client":
+            buyer.close()
+            return False
+        if kind == "kill_backend":
+            os.kill(pid, signal.SIGKILL)
+        else:
+            await asyncio.to_thread(self._server.kill)
+            await asyncio.to_thread(self._server.restart)
+        self._backstage.close()
+        return True
+
+    async def _back(self) -> asyncpg.Connection:
+        """A connection, as soon as the server gives one again."""
+        async with asyncio.timeout(BACK_S):
+            while True:
+                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                    connection = await backstage.connect(self._plain)
+                    # Right after a backend's death the postmaster has not noticed yet, and then ends this one, too.
+                    await asyncio.sleep(0.01)
+                    await connection.fetchval("select 1")
+                    return connection
+                await asyncio.sleep(0.005)
+
+    async def _retry(self, order: Order, number: int, end: AttemptEnd, phase: str) -> AttemptEnd | None:
+        """The buyer tries again whatever he was told but yes: a session ended on purpose is no answer of the shop's."""
+        if end.outcome is Outcome.OK:
+            return None
+        buyer, last = self._buyer(), None
+        try:
+            for try_no in range(2, self._contract.buyer.attempts + 1):
+                end = last = await self._history.attempt(buyer, order, number, try_no, phase)
+                self.outcomes[end.outcome] += 1
+                if end.outcome not in self._contract.buyer.retry:
+                    break
+                await asyncio.sleep(PAUSE_S)
+        finally:
+            buyer.close()
+        return last
+
+    def _buyer(self, at: str = "", kind: str = "") -> SqlBuyer:
+        settings = dict(self._direct.settings)
+        if at:
+            settings[SETTING] = at
+        if kind == "statement_timeout":
+            settings["statement_timeout"] = str(TIMEOUT_MS)
+        timeout_s = self._contract.buyer.timeout_s + (PARKED_S if kind in WAITS else 0)
+        return SqlBuyer(replace(self._direct, settings=settings), self._flow, self._book, timeout_s)
+
+    def _order(self, cart: Sequence[ShelfItem]) -> Order:
+        lines = tuple(Line(item.product, 1, item.price) for item in cart)
+        total = sum((Decimal(line.price) for line in lines), Decimal(0))
+        customer, key = (str(UUID(int=self._random.getrandbits(128), version=4)) for _ in range(2))
+        return Order(key, customer, lines, str(total))
+
+
+_WAITING = """
+select pid from pg_locks
+where locktype = 'advisory' and classid = $1::bigint::oid and objid = $2::bigint::oid and not granted
+"""
+
+
+async def _parked(control: asyncpg.Connection, gate: int, attempt: "asyncio.Future[AttemptEnd]") -> int | None:
+    """The server's process that waits at the gate; None where the order ended without coming there."""
+    async with asyncio.timeout(PARKED_S):
+        while not attempt.done():
+            pid = await control.fetchval(_WAITING, GATE, gate)
+            if pid is not None:
+                return int(pid)
+            await asyncio.sleep(0.001)
+    return None
+
+
+async def _gone(control: asyncpg.Connection, pid: int) -> None:
+    async with asyncio.timeout(BACK_S):
+        while await control.fetchval("select count(*) from pg_stat_get_activity($1)", pid):
+            await asyncio.sleep(0.001)
