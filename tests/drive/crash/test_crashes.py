@@ -1,0 +1,53 @@
+"""Crashes at every statement and under load, on a real server that is killed for it."""
+
+from doorbuster.engine.aftermath import LOST
+from doorbuster.model.crash import GENTLE
+from doorbuster.model.verdict import Verdict
+
+from tests.drive.conftest import Drive, violated
+
+
+def test_at_every_statement_the_hardened_function_leaves_all_or_nothing(drive: Drive) -> None:
+    result = drive("crash")
+    assert result.verdict is Verdict.PASS
+    told = result.crashes
+    assert told is not None
+    assert told["not_reached"] == 0
+    assert {row["place"].split()[0] for row in told["strip"]} == set(GENTLE)
+    assert told["same_order_on_retry"] == told["ambiguous"] > 0
+    assert {row["happened"] for row in told["strip"]} == {"nothing happened", LOST}
+
+
+def test_a_killed_backend_and_a_killed_server_recover_to_all_or_nothing(drive: Drive) -> None:
+    result = drive("crash", kinds=["kill_backend", "kill_server"], lines=1)
+    assert result.verdict is Verdict.PASS
+    assert result.crashes is not None
+    assert result.crashes["not_reached"] == 0
+    assert result.crashes["down_most_ms"] > 0
+
+
+def test_two_calls_are_convicted_at_the_statements_after_the_first(drive: Drive) -> None:
+    result = drive("crash", "two_calls", kinds=["cancel", "kill_client"])
+    assert {"partial_order", "conservation"} <= violated(result)
+    assert result.crashes is not None
+    assert {row["happened"] for row in result.crashes["strip"] if not row["violated"]} == {"nothing happened"}
+
+
+def test_one_place_can_be_gone_to_again(drive: Drive) -> None:
+    result = drive("crash", "two_calls", only="cancel 13.1")
+    assert "partial_order" in violated(result)
+    assert result.crashes is not None
+    assert result.crashes["places"] == 1
+
+
+def test_kills_under_load_lose_nothing_and_each_aimed_one_finds_an_unanswered_order(drive: Drive) -> None:
+    result = drive("crash", at="load", kills=4, aimed=2)
+    assert result.verdict is Verdict.PASS
+    told = result.crashes
+    assert told is not None
+    assert (told["kills"], told["aimed"], told["ambiguous"], told["same_order_on_retry"]) == (4, 2, 2, 2)
+
+
+def test_a_server_that_answers_before_it_stores_is_convicted(drive: Drive) -> None:
+    result = drive("crash", at="load", kills=4, settings={"synchronous_commit": "off"})
+    assert "lost_order" in violated(result)
