@@ -22,6 +22,7 @@ from doorbuster.report import story, text, verdict
 from doorbuster.report.chart import Timeline, drawing, timeline
 from doorbuster.report.files import write_atomically
 from doorbuster.report.story import Texts
+from doorbuster.report.strip import legend, strips
 
 NAME = "report.html"
 _STYLES = ("uplot/uPlot.min.css", "report.css")
@@ -74,7 +75,7 @@ def _scenario(scenario: ScenarioResult, line: Timeline | None) -> dict[str, Any]
         "log": bool(line and line.log),
         "shares": _shares(scenario.outcomes),
         "details": {
-            name: value
+            name: {"facts": value, "strips": strips(value), "legend": legend(value)}
             for name in ("schedules", "cuts", "crashes")
             if (value := getattr(scenario, name))
         },
