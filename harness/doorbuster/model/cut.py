@@ -24,5 +24,5 @@ class Cut:
     kinds: tuple[CutKind, ...] = ("close", "reset")
     start_up: bool = False
     lines: int = 2
-    parallel: int = 8
+    parallel: int = 6
     only: str | None = None
