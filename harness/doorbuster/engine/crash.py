@@ -14,7 +14,7 @@ from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive import backstage
 from doorbuster.drive.backstage import StatementFailed, add_products
 from doorbuster.drive.crash.at_statement import CLEAN, Crashed, StatementCrash, crash_places
-from doorbuster.drive.crash.points import Point, install
+from doorbuster.drive.crash.points import Point, install, needed
 from doorbuster.drive.crash.under_load import CrashLoad, Kill
 from doorbuster.drive.history import History
 from doorbuster.drive.workload import shelf_item
@@ -114,6 +114,7 @@ async def _at_statements(stage: Stage, crash: Crash, server: Server) -> None:
             began = time.monotonic()
             try:
                 reached = await driver.rehearse(first[0])
+                reached = needed(points, reached, single_call=len(contract.place.calls) == 1)
                 places = crash_places(crash, reached)
                 items = carts(contract, crash.lines, 1, len(places))
                 await add_products(shop.connection, contract, [i for cart in items for i in cart])

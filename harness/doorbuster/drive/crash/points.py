@@ -1,48 +1,47 @@
-"""The points of a checkout at which something can be made to happen: before and after every statement that writes.
+"""The points of a checkout at which something can be made to happen.
 
-Each is a statement trigger on one of the contract's tables, so it needs nothing of the function, which stays as it is,
-and works as well for a flow of plain statements. What is to happen is a setting of the buyer's own session, so that
-nobody else is touched; it happens inside the statement's transaction, by the server itself.
+In a PL/pgSQL function they stand before every statement. Whatever else writes, such as a flow of plain statements, has
+them in statement triggers on the contract's tables, before and after each write. What is to happen is a setting of the
+buyer's own session, so that nobody else is touched; it happens inside the transaction, by the server itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
+from doorbuster.drive.crash.functions import Function, read_functions
 from doorbuster.record.catalogue import Table
 
 SCHEMA = "doorbuster_crash"
 SETTING = f"{SCHEMA}.at"
 GATE = 0x0D00B057  # the advisory locks' first key
 COUNT = "count"
-_TIMES = {"b": "before", "a": "after"}
-_OPERATIONS = ("insert", "update", "delete")
 
-# $1 of a trigger is the point's number. The setting reads "<kind> <point> <hit> <gate>"; a kind that nothing here knows
+# The setting reads "<kind> <point> <hit> <gate>"; a kind that nothing here knows
 # waits at its gate, so that the harness can kill something.
 _SETUP = f"""
 create schema {SCHEMA};
 grant usage on schema {SCHEMA} to public;
-create function {SCHEMA}.reach() returns trigger language plpgsql security definer as $reach$
+create function {SCHEMA}.reach(point integer) returns boolean language plpgsql security definer as $reach$
 declare
     wanted text[] := string_to_array(current_setting('{SETTING}', true), ' ');
     hit integer;
 begin
     if coalesce(cardinality(wanted), 0) = 0 then
-        return null;
+        return false;
     end if;
     if wanted[1] = '{COUNT}' then
-        perform nextval(('{SCHEMA}.hits_' || tg_argv[0])::regclass);
-        return null;
+        perform nextval(('{SCHEMA}.hits_' || point)::regclass);
+        return false;
     end if;
-    if wanted[2] <> tg_argv[0] then
-        return null;
+    if wanted[2]::integer <> point then
+        return false;
     end if;
     hit := coalesce(nullif(current_setting('{SCHEMA}.hit', true), ''), '0')::integer + 1;
     perform set_config('{SCHEMA}.hit', hit::text, false);
     if hit <> wanted[3]::integer then
-        return null;
+        return false;
     end if;
     case wanted[1]
         when 'cancel' then
@@ -64,6 +63,12 @@ begin
             perform pg_advisory_lock({GATE}, wanted[4]::integer);
             perform pg_advisory_unlock({GATE}, wanted[4]::integer);
     end case;
+    return false;
+end;
+$reach$;
+create function {SCHEMA}.reach() returns trigger language plpgsql security definer as $reach$
+begin
+    if {SCHEMA}.reach(tg_argv[0]::integer) then end if;
     return null;
 end;
 $reach$;
@@ -72,21 +77,28 @@ $reach$;
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point, by its number, and in words such as ``before insert into orders``."""
+    """One point, by its number, and in words: ``before insert into orders``, or a function's line.
+
+    ``function`` is the signature of the one it stands in; None for a trigger.
+    """
 
     number: int
     words: str
+    function: str | None = None
 
 
-def points_of(tables: Sequence[Table]) -> tuple[Point, ...]:
-    """Every point of these tables."""
-    found: list[Point] = []
-    for table in tables:
-        for operation in _OPERATIONS:
-            link = {"insert": "into", "update": "of", "delete": "from"}[operation]
-            for time in _TIMES.values():
-                found.append(Point(len(found) + 1, f"{time} {operation} {link} {table.name}"))
-    return tuple(found)
+def points_of(functions: Sequence[Function], tables: Sequence[Table]) -> tuple[Point, ...]:
+    """Every point of these functions and tables, in that order, numbered from 1."""
+    told: list[tuple[str, str | None]] = [(mark.words, f.name) for f in functions for mark in f.marks]
+    told += [(words, None) for table in tables for _, _, words in _triggers(table)]
+    return tuple(Point(number, words, function) for number, (words, function) in enumerate(told, 1))
+
+
+def _triggers(table: Table) -> Iterator[tuple[str, str, str]]:
+    """Time, operation and words of each trigger."""
+    for operation, link in (("insert", "into"), ("update", "of"), ("delete", "from")):
+        for time in ("before", "after"):
+            yield time, operation, f"{time} {operation} {link} {table.name}"
 
 
 async def install(connection: asyncpg.Connection, tables: Sequence[Table]) -> tuple[Point, ...]:
@@ -94,19 +106,32 @@ async def install(connection: asyncpg.Connection, tables: Sequence[Table]) -> tu
 
     A trigger's name decides when it fires among others of its table; these come last.
     """
+    functions = await read_functions(connection, SCHEMA)
     await connection.execute(_SETUP)
-    found = points_of(tables)
-    numbers = iter(found)
+    found = points_of(functions, tables)
+    for point in found:
+        await connection.execute(f"create sequence {SCHEMA}.hits_{point.number}")
+    number = 1
+    for function in functions:
+        await connection.execute(function.marked(f"{SCHEMA}.reach", number))
+        number += len(function.marks)
     for table in tables:
-        for operation in _OPERATIONS:
-            for letter, time in _TIMES.items():
-                number = next(numbers).number
-                await connection.execute(
-                    f"create sequence {SCHEMA}.hits_{number};"
-                    f"create trigger zz_doorbuster_{letter}_{operation} {time} {operation} on {table.printed}"
-                    f" for each statement execute function {SCHEMA}.reach('{number}')"
-                )
+        for time, operation, _ in _triggers(table):
+            await connection.execute(
+                f"create trigger zz_doorbuster_{time}_{operation} {time} {operation} on {table.printed}"
+                f" for each statement execute function {SCHEMA}.reach('{number}')"
+            )
+            number += 1
     return found
+
+
+def needed(points: Sequence[Point], reached: Mapping[int, int], *, single_call: bool) -> dict[int, int]:
+    """The points to go to, of those that a clean order ``reached``, with how often it did.
+
+    Where one call goes through a function whose statements are points, the triggers would say the same again.
+    """
+    inside = {point.number for point in points if point.function is not None and point.number in reached}
+    return {n: times for n, times in reached.items() if n in inside or not (inside and single_call)}
 
 
 async def hits(connection: asyncpg.Connection, points: Sequence[Point]) -> dict[int, int]:

@@ -1,0 +1,83 @@
+"""Points inside PL/pgSQL functions: before every statement that reads, writes, calls or returns.
+
+A marked copy takes the function's place in the (disposable) database. The mark is an IF with an empty body, on the
+statement's own line: it leaves FOUND and ROW_COUNT alone, and line numbers stay true.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import asyncpg
+
+from doorbuster.instrument.outline import Node, NotUnderstood, read_body
+from doorbuster.instrument.tree import agree, statements
+
+WORDS_LIMIT = 70
+_KINDS = frozenset(("execsql", "perform", "dynexecute", "return", "for", "call"))
+_FUNCTIONS = """
+select p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as definition, p.prosrc as source
+from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
+where l.lanname = 'plpgsql' and p.provolatile = 'v' and n.nspname not in ('pg_catalog', 'information_schema', $1)
+  and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+order by 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a function's source: ``at`` characters from its start, in the words of a report."""
+
+    at: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function, and the places before its statements."""
+
+    name: str
+    definition: str
+    source: str
+    marks: tuple[Mark, ...]
+
+    def marked(self, call: str, first: int) -> str:
+        """Its definition with ``call(n)`` at every mark, n counting from ``first``."""
+        source = self.source
+        for number, mark in reversed(list(enumerate(self.marks, first))):
+            source = f"{source[: mark.at]}if {call}({number}) then end if; {source[mark.at :]}"
+        return self.definition.replace(self.source, source, 1)
+
+
+async def read_functions(connection: asyncpg.Connection, but_schema: str) -> tuple[Function, ...]:
+    """The PL/pgSQL functions of the connection's database that can be marked; others stay without marks."""
+    found = []
+    for row in await connection.fetch(_FUNCTIONS, but_schema):
+        try:
+            marks = marks_of(row["definition"], row["source"])
+        except NotUnderstood:
+            continue
+        found.append(Function(row["name"], row["definition"], row["source"], marks))
+    return tuple(found)
+
+
+def marks_of(definition: str, source: str) -> tuple[Mark, ...]:
+    """The places before the statements of ``source``, the body of ``definition``.
+
+    Raises:
+        NotUnderstood: the body is not read as PostgreSQL's own parser reads it.
+    """
+    root = read_body(source)
+    agree(root, statements(definition)[0])
+    return tuple(Mark(node.start, _words(node, source)) for node in _inner(root) if node.kind in _KINDS)
+
+
+def _inner(node: Node) -> Iterator[Node]:
+    for group in node.groups:
+        for inner in group:
+            yield inner
+            yield from _inner(inner)
+
+
+def _words(node: Node, source: str) -> str:
+    text = " ".join(source[node.start : node.end].split())
+    return f"line {node.line}: {text[:WORDS_LIMIT]}{'…' if len(text) > WORDS_LIMIT else ''}"
