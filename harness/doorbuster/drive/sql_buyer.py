@@ -66,6 +66,7 @@ class SqlBuyer:
         self._timeout_s = timeout_s
         self._connection: asyncpg.Connection | None = None
         self._prepared: dict[str, _Prepared] = {}
+        self._is_dead = False
 
     async def connect(self) -> None:
         """Open the connection and prepare every call, so that the first order pays for neither.
@@ -78,9 +79,19 @@ class SqlBuyer:
         for call in self._flow.calls:
             await self._prepare(call)
 
+    @property
+    def backend_pid(self) -> int | None:
+        """The server's process behind the present connection."""
+        return self._pid()
+
     def reconnect_at(self, target: Target) -> None:
         """Open every later connection at ``target``; the present one stays."""
         self._target = target
+
+    def die(self) -> None:
+        """End as a killed process does: the connection is gone, and nobody puts anything right by hand."""
+        self._is_dead = True
+        self.close()
 
     def close(self) -> None:
         """Drop the connection at once; nothing waits for an answer any more."""
@@ -160,7 +171,7 @@ class SqlBuyer:
     async def _compensate(self, values: dict[str, Any]) -> None:
         """What the application does by hand after a failure; it can fail too, and nobody notices."""
         for call in self._flow.compensate:
-            if any(name not in values for name in call.statement.names):
+            if self._is_dead or any(name not in values for name in call.statement.names):
                 return
             try:
                 await self._open()

@@ -19,7 +19,7 @@ from doorbuster.drive.crash.under_load import CrashLoad, Kill
 from doorbuster.drive.history import History
 from doorbuster.drive.workload import shelf_item
 from doorbuster.engine.aftermath import LOST, SAME, Aftermath, aftermath
-from doorbuster.engine.cut import carts
+from doorbuster.engine.cut import carts, lengthen_ids
 from doorbuster.engine.errors import HarnessError, UsageError
 from doorbuster.engine.house import TEMPLATE, House
 from doorbuster.engine.shop import Shop, open_shop
@@ -103,20 +103,22 @@ async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:
 async def _at_statements(stage: Stage, crash: Crash, server: Server) -> None:
     contract, folder = stage.contract, stage.folder
     started = time.monotonic()
-    first = carts(contract, crash.lines, 0, 1)
-    async with open_shop(server, TEMPLATE, _name(stage), contract, first[0]) as shop:
+    clean = carts(contract, crash.lines, 0, 2)
+    async with open_shop(server, TEMPLATE, _name(stage), contract, [i for cart in clean for i in cart]) as shop:
         with facts(folder, stage.seed) as known, History(folder) as history:
             known["start_us"] = time.time_ns() // 1000
+            await lengthen_ids(shop.connection)  # before the points bring sequences of their own, which count
             points = await install(shop.connection, shop.tables)
             driver = StatementCrash(contract, server, shop.direct, points, history, stage.seed)
             done: list[Crashed] = []
             reached: dict[int, int] = {}
             began = time.monotonic()
             try:
-                reached = await driver.rehearse(first[0])
+                reached = await driver.rehearse(clean[0])
+                await driver.listen(clean[1])
                 reached = needed(points, reached, single_call=len(contract.place.calls) == 1)
-                places = crash_places(crash, reached)
-                items = carts(contract, crash.lines, 1, len(places))
+                places = crash_places(crash, reached, tuple(driver.gaps.values()))
+                items = carts(contract, crash.lines, len(clean), len(places))
                 await add_products(shop.connection, contract, [i for cart in items for i in cart])
                 began = time.monotonic()
 
@@ -133,7 +135,8 @@ async def _at_statements(stage: Stage, crash: Crash, server: Server) -> None:
                 driver.close()
                 history.close()
                 found = await _read(stage, shop, server, known, checks=True)
-                known["crashes"] = _statement_story(crash, points, reached, done, spent_s, found)
+                every = (*points, *driver.gaps.values())
+                known["crashes"] = _statement_story(crash, every, reached, done, spent_s, found)
                 known["duration_s"] = time.monotonic() - started
 
 
@@ -144,10 +147,11 @@ def _statement_story(
     words = {point.number: point.words for point in points}
     rows = [_row(one, words.get(one.place.point, "no such point"), found) for one in sorted(done, key=_order)]
     lost = [row for row in rows if row["happened"] == LOST]
+    between = [point.number for point in points if point.gap_at_byte is not None]
     return {
         "at": "statement",
         "lines": crash.lines,
-        "points": len(reached),
+        "points": len(reached) + len(between),
         "places": len(rows),
         "crashes_per_s": round(len(rows) / spent_s, 1),
         "not_reached": sum(not one.fired for one in done),
@@ -158,7 +162,7 @@ def _statement_story(
         "down_most_ms": max((round(one.down_ms, 1) for one in done if one.down_ms is not None), default=None),
         "function": [
             {"point": number, "statement": words[number], "times_reached": times, **_marks(number, done, found)}
-            for number, times in sorted(reached.items())
+            for number, times in sorted({**reached, **dict.fromkeys(between, 1)}.items())
         ],
         "strip": rows,
     }

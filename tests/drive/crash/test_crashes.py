@@ -33,6 +33,23 @@ def test_two_calls_are_convicted_at_the_statements_after_the_first(drive: Drive)
     assert {row["happened"] for row in result.crashes["strip"] if not row["violated"]} == {"nothing happened"}
 
 
+def test_a_server_killed_between_two_calls_leaves_half_an_order(drive: Drive) -> None:
+    result = drive("crash", "two_calls", kinds=["kill_server", "kill_client"])
+    assert result.crashes is not None
+    rows = {(row["place"].split()[0], row["where"]): row for row in result.crashes["strip"]}
+    for kind in ("kill_server", "kill_client"):
+        row = rows[kind, "between create-order-items and update-inventory"]
+        assert row["happened"] == "half done, not answered"
+        assert {"conservation", "partial_order"} <= set(row["violated"].split(", "))
+        assert rows[kind, "between check and create-order"]["happened"] == "nothing happened"
+
+
+def test_a_killed_client_takes_nothing_back(drive: Drive) -> None:
+    result = drive("crash", "application_rollback", kinds=["kill_client"])
+    assert result.crashes is not None
+    assert not [row for row in result.crashes["strip"] if row["happened"].startswith("taken back")]
+
+
 def test_one_place_can_be_gone_to_again(drive: Drive) -> None:
     result = drive("crash", "two_calls", only="cancel 13.1")
     assert "partial_order" in violated(result)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +18,7 @@ import asyncpg
 from doorbuster.config.answers import AnswerBook
 from doorbuster.drive import backstage
 from doorbuster.drive.backstage import Backstage
-from doorbuster.drive.crash.points import COUNT, GATE, SETTING, Point, hits
+from doorbuster.drive.crash.points import COUNT, GATE, SETTING, Point, gaps, hits
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History, Met
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
@@ -27,8 +28,11 @@ from doorbuster.model.crash import GENTLE, Crash, CrashKind
 from doorbuster.model.order import Line, Order
 from doorbuster.model.outcome import Outcome
 from doorbuster.model.server import Server
+from doorbuster.network.relay import HOST, Hold, relay
+from doorbuster.network.wire import Conversation, parse_conversation
 
 CLEAN = "clean"
+BETWEEN: tuple[CrashKind, ...] = ("terminate", "kill_client", "kill_backend", "kill_server")
 WAITS: tuple[CrashKind, ...] = ("lock_timeout", "kill_client", "kill_backend", "kill_server")
 TIMEOUT_MS = 150
 PAUSE_S = 0.02
@@ -63,8 +67,11 @@ def parse_crash_place(name: str) -> CrashPlace:
     return CrashPlace(kind, int(point), int(hit or "1"))  # type: ignore[arg-type]  # one of the kinds, by now
 
 
-def crash_places(crash: Crash, reached: Mapping[int, int]) -> tuple[CrashPlace, ...]:
-    """Every place, by how often a clean order ``reached`` each point; those that end the server last."""
+def crash_places(crash: Crash, reached: Mapping[int, int], gaps: Sequence[Point] = ()) -> tuple[CrashPlace, ...]:
+    """Every place, by how often a clean order ``reached`` each point; those that end the server last.
+
+    In the ``gaps`` between two calls nothing runs that could be cancelled or time out.
+    """
     if crash.only is not None:
         return (parse_crash_place(crash.only),)
     found = [
@@ -73,6 +80,7 @@ def crash_places(crash: Crash, reached: Mapping[int, int]) -> tuple[CrashPlace, 
         for point, times in sorted(reached.items())
         for hit in range(1, times + 1)
     ]
+    found += [CrashPlace(kind, gap.number, 1) for kind in crash.kinds if kind in BETWEEN for gap in gaps]
     return tuple(sorted(found, key=lambda place: place.kind not in GENTLE))
 
 
@@ -84,6 +92,10 @@ class Crashed:
     met: Met
     fired: bool
     down_ms: float | None = None
+
+
+# How the first attempt ended, whether it met what was to happen, and how long the server was away, if it was.
+End = tuple[AttemptEnd, bool, float | None]
 
 
 class StatementCrash:
@@ -102,22 +114,37 @@ class StatementCrash:
         self._flow, self._book = compile_flow(contract.place), AnswerBook(contract.answers)
         self._backstage = Backstage(contract, direct)
         self._gates = 0
+        self.gaps: dict[int, Point] = {}
         self.outcomes: Counter[str] = Counter()
 
     def close(self) -> None:
         """Drop the connections."""
         self._backstage.close()
 
-    async def rehearse(self, cart: Sequence[ShelfItem]) -> dict[int, int]:
-        """Place one clean order; how often it reached each point."""
+    async def listen(self, cart: Sequence[ShelfItem]) -> Conversation:
+        """Place one clean order over a warmed connection, and listen in; where it has gaps, they are points, too."""
+        async with relay(self._direct.host, self._direct.port) as line:
+            buyer = self._buyer(target=replace(self._direct, host=HOST, port=line.port))
+            await buyer.connect()
+            line.forget()
+            await self._clean(buyer, cart)
+            found = parse_conversation(bytes(line.up), bytes(line.down), start_up=False)
+        gap_points = gaps(self._contract, found, len(self._points) + 1)
+        self.gaps = {point.number: point for point in gap_points}
+        return found
+
+    async def _clean(self, buyer: SqlBuyer, cart: Sequence[ShelfItem]) -> None:
         order = self._order(cart)
         number = self._history.request(order, CLEAN)
         await self._backstage.prepare(order)
-        buyer = self._buyer(COUNT)
         try:
             await self._history.attempt(buyer, order, number, 1, CLEAN)
         finally:
             buyer.close()
+
+    async def rehearse(self, cart: Sequence[ShelfItem]) -> dict[int, int]:
+        """Place one clean order; how often it reached each point."""
+        await self._clean(self._buyer(COUNT), cart)
         control = await backstage.connect(self._plain)
         try:
             return await hits(control, self._points)
@@ -149,28 +176,81 @@ class StatementCrash:
         order = self._order(cart)
         number = self._history.request(order, place.kind)
         await self._backstage.prepare(order)
-        self._gates += 1
-        gate = self._gates
-        buyer = self._buyer(f"{place.kind} {place.point} {place.hit} {gate}", place.kind)
-        down_ms = None
-        try:
-            attempt = self._history.attempt(buyer, order, number, 1, place.kind)
-            if place.kind in WAITS:
-                first, fired, down_ms = await self._at_gate(place, gate, buyer, attempt)
-            else:
-                first = await attempt
-                fired = first.outcome is not Outcome.OK
-        finally:
-            buyer.close()
+        gap = self.gaps.get(place.point)
+        if gap is not None:
+            first, fired, down_ms = await self._in_gap(place, gap, order, number)
+        else:
+            first, fired, down_ms = await self._in_statement(place, order, number)
         self.outcomes[first.outcome] += 1
         retry = await self._retry(order, number, first, place.kind)
         return Crashed(place, Met(order.order_key, first, retry), fired, down_ms)
 
+    async def _in_statement(self, place: CrashPlace, order: Order, number: int) -> End:
+        self._gates += 1
+        gate = self._gates
+        buyer = self._buyer(f"{place.kind} {place.point} {place.hit} {gate}", place.kind)
+        try:
+            attempt = self._history.attempt(buyer, order, number, 1, place.kind)
+            if place.kind in WAITS:
+                return await self._at_gate(place, gate, buyer, attempt)
+            first = await attempt
+            return first, first.outcome is not Outcome.OK, None
+        finally:
+            buyer.close()
+
+    async def _in_gap(self, place: CrashPlace, gap: Point, order: Order, number: int) -> End:
+        """Hold the next call back on its way, and do what is to be done while nothing runs."""
+        assert gap.gap_at_byte is not None
+        hold = Hold("up", gap.gap_at_byte, BACK_S)
+        async with relay(self._direct.host, self._direct.port) as line:
+            buyer = self._buyer(kind="kill_client", target=replace(self._direct, host=HOST, port=line.port))
+            control = await backstage.connect(self._plain)
+            try:
+                await buyer.connect()
+                # What the application does by hand goes over a whole line.
+                buyer.reconnect_at(self._direct)
+                pid = buyer.backend_pid
+                line.hold(hold)
+                attempt = asyncio.ensure_future(self._history.attempt(buyer, order, number, 1, place.kind))
+                held = asyncio.ensure_future(hold.held.wait())
+                await asyncio.wait({held, attempt}, return_when=asyncio.FIRST_COMPLETED)
+                held.cancel()
+                if attempt.done() or pid is None:
+                    return await attempt, False, None
+                down_ms, control = await self._strike(place.kind, pid, buyer, control)
+                await line.close()
+                first = await attempt
+                await _gone(control, pid)
+                return first, True, down_ms
+            finally:
+                buyer.close()
+                control.terminate()
+
+    async def _strike(
+        self, kind: CrashKind, pid: int, buyer: SqlBuyer, control: asyncpg.Connection
+    ) -> tuple[float | None, asyncpg.Connection]:
+        """Do it; how long the server was away, if it was, and a connection to it as it is now."""
+        if kind == "terminate":
+            await control.execute("select pg_terminate_backend($1)", pid)
+            return None, control
+        if kind == "kill_client":
+            buyer.die()
+            return None, control
+        began = time.monotonic()
+        if kind == "kill_backend":
+            os.kill(pid, signal.SIGKILL)
+        else:
+            await asyncio.to_thread(self._server.kill)
+            await asyncio.to_thread(self._server.restart)
+        self._backstage.close()
+        control.terminate()
+        control = await self._back()
+        return (time.monotonic() - began) * 1000, control
+
     async def _at_gate(
         self, place: CrashPlace, gate: int, buyer: SqlBuyer, placing: Coroutine[None, None, AttemptEnd]
-    ) -> tuple[AttemptEnd, bool, float | None]:
+    ) -> End:
         """Shut the gate, let the order come there, and do what is to be done while it waits."""
-        loop = asyncio.get_running_loop()
         control = await backstage.connect(self._plain)
         down_ms = None
         try:
@@ -178,30 +258,13 @@ class StatementCrash:
             attempt = asyncio.ensure_future(placing)
             pid = await _parked(control, gate, attempt)
             if pid is not None and place.kind != "lock_timeout":
-                began = loop.time()
-                if await self._kill(place.kind, pid, buyer):
-                    control.terminate()
-                    control = await self._back()
-                    down_ms = (loop.time() - began) * 1000
-                else:
+                down_ms, control = await self._strike(place.kind, pid, buyer, control)
+                if down_ms is None:  # nothing but the client is gone; the statement goes on
                     await control.execute("select pg_advisory_unlock($1, $2)", GATE, gate)
-                    await _gone(control, pid)
+                await _gone(control, pid)
             return await attempt, pid is not None, down_ms
         finally:
             control.terminate()
-
-    async def _kill(self, kind: CrashKind, pid: int, buyer: SqlBuyer) -> bool:
-        """Do it; whether the server has to come back."""
-        if kind == "kill_client":
-            buyer.close()
-            return False
-        if kind == "kill_backend":
-            os.kill(pid, signal.SIGKILL)
-        else:
-            await asyncio.to_thread(self._server.kill)
-            await asyncio.to_thread(self._server.restart)
-        self._backstage.close()
-        return True
 
     async def _back(self) -> asyncpg.Connection:
         """A connection, as soon as the server gives one again."""
@@ -231,14 +294,15 @@ class StatementCrash:
             buyer.close()
         return last
 
-    def _buyer(self, at: str = "", kind: str = "") -> SqlBuyer:
-        settings = dict(self._direct.settings)
+    def _buyer(self, at: str = "", kind: str = "", target: Target | None = None) -> SqlBuyer:
+        target = target or self._direct
+        settings = dict(target.settings)
         if at:
             settings[SETTING] = at
         if kind == "statement_timeout":
             settings["statement_timeout"] = str(TIMEOUT_MS)
         timeout_s = self._contract.buyer.timeout_s + (PARKED_S if kind in WAITS else 0)
-        return SqlBuyer(replace(self._direct, settings=settings), self._flow, self._book, timeout_s)
+        return SqlBuyer(replace(target, settings=settings), self._flow, self._book, timeout_s)
 
     def _order(self, cart: Sequence[ShelfItem]) -> Order:
         lines = tuple(Line(item.product, 1, item.price) for item in cart)

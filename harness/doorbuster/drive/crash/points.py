@@ -7,10 +7,13 @@ buyer's own session, so that nobody else is touched; it happens inside the trans
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import asyncpg
 
 from doorbuster.drive.crash.functions import Function, read_functions
+from doorbuster.model.contract import Contract
+from doorbuster.network.wire import Conversation
 from doorbuster.record.catalogue import Table
 
 SCHEMA = "doorbuster_crash"
@@ -79,12 +82,14 @@ $reach$;
 class Point:
     """One point, by its number, and in words: ``before insert into orders``, or a function's line.
 
-    ``function`` is the signature of the one it stands in; None for a trigger.
+    ``function`` is the signature of the one it stands in; None for a trigger. ``gap_at_byte`` makes it one between two
+    calls of a flow, after that many bytes of requests.
     """
 
     number: int
     words: str
     function: str | None = None
+    gap_at_byte: int | None = None
 
 
 def points_of(functions: Sequence[Function], tables: Sequence[Table]) -> tuple[Point, ...]:
@@ -123,6 +128,17 @@ async def install(connection: asyncpg.Connection, tables: Sequence[Table]) -> tu
             )
             number += 1
     return found
+
+
+def gaps(contract: Contract, conversation: Conversation, first: int) -> tuple[Point, ...]:
+    """The points between the calls of a flow whose clean ``conversation`` is known, numbered from ``first``."""
+    calls = [step.name for step in contract.place.calls]
+    ends = {message.exchange: message.end for message in conversation.up}
+    return tuple(
+        Point(first + n, f"between {before} and {after}", gap_at_byte=ends[n])
+        for n, (before, after) in enumerate(pairwise(calls))
+        if n + 1 in ends
+    )
 
 
 def needed(points: Sequence[Point], reached: Mapping[int, int], *, single_call: bool) -> dict[int, int]:
