@@ -1,63 +1,117 @@
 -- The canonical tables that checks read, made from the contract's events (stock_events, order_events, line_events,
 -- movement_events) and the client's history. `commit` is a transaction's number in commit order, from 1; every table
--- that has one speaks of the state at that commit's end, never in the middle of it.
+-- that has one speaks of the state at that commit's end, never in the middle of it. Instants are microseconds of the
+-- wall clock since 1970. docs/checks.md describes the tables; docs/soundness.md says why the rules are what they are.
 
--- Each commit with the order key whose attempt made it.
-create table made_by as
-select commits.*, attempts.order_key
-from commits left join attempts using (attempt);
+create macro clock(us) as strftime(make_timestamp(us), '%H:%M:%S.%f');
 
--- Stock, one row for each commit that changed a product's.
+-- An order key's attempts in words: what a person needs to see of them.
+create macro story(of_key) as (
+    select string_agg(format('{}: {} {}–{}', try_no, outcome, clock(invoked_us), coalesce(clock(returned_us), '')), ' | '
+                      order by invoked_us, attempt)
+    from attempts where attempts.order_key = of_key
+);
+
+-- Stock, one row for each commit that changed a product's. A product's stock is that of its only entry, as the log shows
+-- it; where several entries hold it (variants, lots, one row a unit), the running sum over all of them.
+create table shared_products as
+select product from stock_events group by product having min(entry) <> max(entry);
 create table stock as
-with change as (
-    select commit, product, sum(delta) as delta from stock_events group by all having sum(delta) <> 0
-)
-select commit, product, delta,
-       sum(delta) over product_so_far - delta as before,
-       sum(delta) over product_so_far as after
-from change
-window product_so_far as (partition by product order by commit);
+select commit, product, delta, after - delta as before, after
+from stock_events anti join shared_products using (product)
+union all
+select commit, product, delta, after - delta as before, after
+from (select commit, product, delta, sum(delta) over (partition by product order by commit) as after
+      from (select commit, product, sum(delta) as delta from stock_events semi join shared_products using (product)
+            group by commit, product having sum(delta) <> 0));
 
--- What the harness itself put on the shelves.
-create table supply as
-select commit, product, delta from stock join commits using (commit) where tag in ('initial', 'stock', 'restock');
-create table initial_stock as
-select product, sum(delta) as units from supply group by product;
+-- Orders that have more of a life than one commit that made them with all their lines.
+create table eventful as
+select order_id from order_events group by order_id having count(*) > 1 or min(delta) < 1
+union
+select line_events.order_id from line_events left join order_events using (order_id)
+where order_events.commit is distinct from line_events.commit;
 
 -- Whether an order is live, one row for each commit that changed it.
 create table order_states as
-with change as (
-    select commit, order_id, sum(delta) as delta from order_events group by all having sum(delta) <> 0
-)
-select commit, order_id, sum(delta) over (partition by order_id order by commit) > 0 as live from change;
+select commit, order_id, true as live from order_events anti join eventful using (order_id)
+union all
+select commit, order_id, sum(delta) over (partition by order_id order by commit) > 0
+from (select commit, order_id, sum(delta) as delta from order_events semi join eventful using (order_id)
+      group by commit, order_id having sum(delta) <> 0);
 
--- Every order that was ever live. `order_key` is the one of the attempt whose transaction made it so, by its tag; where
--- that transaction carries no tag, the one that the order itself claims.
-create table orders as
-with life as (
+-- Every order that was ever live, before it is known who made it.
+create table lives as
+with state as (
     select order_id, min(commit) filter (live) as born, arg_max(live, commit) as live_at_end,
            max(commit) filter (not live) as ended
-    from order_states group by order_id
-), last_image as (
+    from order_states semi join eventful using (order_id) group by order_id
+), image as (
     select order_id, arg_max(order_key, commit) as claimed_key, arg_max(customer, commit) as customer,
            arg_max(total, commit) as total
-    from order_events where delta >= 0 group by order_id
+    from order_events semi join eventful using (order_id) where delta >= 0 group by order_id
 )
-select order_id, coalesce(made_by.order_key, claimed_key) as order_key, claimed_key, customer, total,
-       born, made_by.ts_us as born_us, made_by.attempt, case when not live_at_end then ended end as ended, live_at_end,
-       case when made_by.order_key is not null then 'tag' when claimed_key is not null then 'order_key'
-            else 'none' end as attributed_by,
-       coalesce(made_by.tag in ('initial', 'stock'), false) as by_harness
-from life left join last_image using (order_id) join made_by on made_by.commit = born
+select order_id, commit as born, true as live_at_end, null::bigint as ended, order_key as claimed_key, customer, total
+from order_events anti join eventful using (order_id)
+union all
+select order_id, born, live_at_end, case when not live_at_end then ended end, claimed_key, customer, total
+from state left join image using (order_id)
 where born is not null;
+
+-- Orders whose transaction carries no tag (a shop behind HTTP, its own jobs), with the order key that they belong to: the
+-- one that they claim, that of their customer, or that of the buyer who was told their id. The attempt is the last of that
+-- key that had begun by then.
+create table strays as
+with untagged as (
+    select lives.*, ts_us from lives join commits on commits.commit = born where attempt is null and tag is null
+), by_customer as (
+    select customer, any_value(order_key) as order_key from requests where customer in (select customer from untagged)
+    group by customer having count(distinct order_key) = 1
+), by_id as (
+    select order_id, any_value(order_key) as order_key from attempts
+    where outcome = 'ok' and order_id in (select order_id from untagged)
+    group by order_id having count(distinct order_key) = 1
+), told as (
+    select untagged.order_id, born, ts_us, coalesce(claimed.order_key, by_customer.order_key, by_id.order_key) as order_key,
+           case when claimed.order_key is not null then 'order_key' when by_customer.order_key is not null then 'customer'
+                when by_id.order_key is not null then 'order_id' else 'none' end as attributed_by
+    from untagged
+    left join (select distinct order_key from requests) as claimed on claimed.order_key = claimed_key
+    left join by_customer on by_customer.customer = untagged.customer
+    left join by_id on by_id.order_id = untagged.order_id
+)
+select told.order_id, born, any_value(told.order_key) as order_key, any_value(attributed_by) as attributed_by,
+       arg_max(attempt, invoked_us) filter (invoked_us <= ts_us) as attempt
+from told left join attempts on attempts.order_key = told.order_key
+group by told.order_id, born;
+
+-- Each commit with the attempt and the order key that made it.
+create view made_by as
+select commits.commit, lsn, xid, ts_us, coalesce(commits.attempt, stray.attempt) as attempt, tag,
+       coalesce(attempts.order_key, stray.order_key) as order_key
+from commits
+left join attempts on attempts.attempt = commits.attempt
+left join (select born, any_value(attempt) as attempt, any_value(order_key) as order_key
+           from strays group by born having count(distinct order_key) = 1) as stray on stray.born = commits.commit;
+
+-- Every order that was ever live. `order_key` is the one of the attempt whose transaction made it so, by its tag.
+create table orders as
+select lives.order_id, coalesce(attempts.order_key, strays.order_key, claimed_key) as order_key, claimed_key, customer, total,
+       lives.born, ts_us as born_us, coalesce(commits.attempt, strays.attempt) as attempt, ended, live_at_end,
+       case when attempts.order_key is not null then 'tag' else coalesce(strays.attributed_by, 'none') end as attributed_by,
+       tag is not null or commits.attempt in (select attempt from probes) as by_harness
+from lives join commits on commits.commit = lives.born
+left join attempts on attempts.attempt = commits.attempt
+left join strays on strays.order_id = lives.order_id;
 
 -- Units on live orders: one row for each commit that changed how many units of a product a live order holds.
 create table sold as
 with line as (
-    select commit, order_id, product, sum(delta) as units, 0 as live from line_events group by all
+    select commit, order_id, product, delta as units, 0 as live from line_events semi join eventful using (order_id)
 ), life as (
     select commit, order_id, product, 0 as units, case when live then 1 else -1 end as live
-    from order_states join (select distinct order_id, product from line_events) using (order_id)
+    from order_states join (select distinct order_id, product from line_events semi join eventful using (order_id))
+         using (order_id)
 ), merged as (
     select commit, order_id, product, sum(units) as units, sum(live) as live
     from (from line union all by name from life) group by all
@@ -66,54 +120,201 @@ with line as (
            case when sum(live) over order_so_far > 0 then sum(units) over order_so_far else 0 end as units
     from merged
     window order_so_far as (partition by order_id, product order by commit)
+), changed as (
+    select *, units - coalesce(lag(units) over (partition by order_id, product order by commit), 0) as delta from held
 )
-select commit, order_id, product, units, units - coalesce(lag(units) over (partition by order_id, product order by commit), 0) as delta
-from held
-qualify delta <> 0;
+select commit, order_id, product, delta as units, delta
+from line_events anti join eventful using (order_id) where delta <> 0
+union all
+select commit, order_id, product, units, delta from changed where delta <> 0;
+
+-- What each commit did to a product, from three places: the stock, the live orders, the movements.
+create table ledger as
+select commit, product, sum(stock) as stock, sum(sold) as sold, sum(moved) as moved
+from (select commit, product, delta as stock, 0 as sold, 0 as moved from stock_events
+      union all select commit, product, 0, delta, 0 from sold
+      union all select commit, product, 0, 0, delta from movement_events)
+group by commit, product;
+
+-- What the harness itself put on the shelves. Its own transactions are in balance: what they change beyond the orders in
+-- them (a cancellation that gives units back, orders that were there before) is supply.
+create table supply as
+select commit, product, stock + sold as delta, tag
+from ledger join commits using (commit) where tag is not null and stock + sold <> 0;
+create table initial_stock as
+select product, sum(delta) as units from supply where tag in ('initial', 'stock') group by product;
 
 -- What each order key asked for, summed by product.
 create table carts as
-select order_key, product, sum(quantity) as units from request_lines group by all;
+select order_key, product, sum(quantity) as units from request_lines group by order_key, product;
 
 -- One row an order key that was attempted: its final answer, and how long its buyer waited for it, retries included,
 -- from when it was due (open model) or first invoked.
 create table order_results as
-select attempts.order_key, any_value(requests.phase) as phase, any_value(requests.order_class) as order_class,
-       any_value(requests.due_us) as due_us,
-       min(invoked_us) as invoked_us, max(returned_us) as returned_us, count(*) as tries,
-       arg_max(outcome, try_no) as outcome, arg_max(attempt, try_no) as last_attempt,
-       max(invoked_us + duration_us) - coalesce(any_value(requests.due_us), min(invoked_us)) as latency_us
-from attempts left join requests using (order_key)
-group by attempts.order_key;
+with result as (
+    select order_key, min(invoked_us) as invoked_us, max(returned_us) as returned_us, count(*) as tries,
+           arg_max(outcome, try_no) as outcome, arg_max(attempt, try_no) as last_attempt,
+           max(invoked_us + duration_us) as answered_us, any_value(phase) as attempted_in
+    from attempts group by order_key
+)
+select order_key, coalesce(requests.phase, attempted_in) as phase, coalesce(order_class, 'valid') as order_class, due_us,
+       invoked_us, returned_us, tries, outcome, last_attempt, answered_us - coalesce(due_us, invoked_us) as latency_us
+from result left join requests using (order_key);
+
+-- The commits after which two of the three places no longer agree, with the discrepancy that is then left. The harness's
+-- own transactions are in balance by definition.
+create table drift as
+with off as (
+    select 'conservation' as kind, commit, product, stock + sold as off from ledger where stock + sold <> 0
+    union all
+    select 'movements', commit, product, moved - stock from ledger, settings where has_movements and moved <> stock
+)
+select kind, product, commit, ts_us, off, sum(off) over (partition by kind, product order by commit) as discrepancy
+from off join commits using (commit) where tag is null;
+
+-- For flows of several transactions: when nobody was between two steps of an order of a product.
+create table quiet as
+with activity as (
+    select product, invoked_us as from_us,
+           greatest(coalesce(returned_us, (select max(ts_us) from commits)), coalesce(last_us, 0)) as to_us
+    from (select * from attempts where (select multi_step from settings))
+    join carts using (order_key)
+    left join (select attempt, max(ts_us) as last_us from commits where attempt is not null group by attempt) using (attempt)
+), busy as (
+    select product, from_us, max(to_us) over (partition by product order by from_us
+                                              rows between unbounded preceding and 1 preceding) as busy_until
+    from activity
+)
+select product, busy_until as from_us, from_us as to_us from busy where from_us > busy_until
+union all
+select product, max(to_us), 9223372036854775807 from activity group by product;
+
+-- Discrepancies that convict. One transaction an order: after any commit. A flow of several: in a quiet stretch. A shop
+-- that repairs later: once its limit is over, or at the end of the log. `until_us` is when it was repaired, or null.
+create table unrest as
+with still as (   -- the discrepancy in each quiet stretch
+    select kind, quiet.product, quiet.from_us, commit, discrepancy,
+           lag(discrepancy, 1, 0) over (partition by kind, quiet.product order by quiet.from_us) as earlier
+    from quiet asof join drift on drift.product = quiet.product and drift.ts_us <= quiet.from_us
+), episode as (   -- from a commit that breaks the balance to the one that restores it
+    select kind, product, commit, ts_us, discrepancy, lag(discrepancy, 1, 0) over so_far as earlier,
+           lead(ts_us) over so_far as next_us
+    from (select * from drift qualify (discrepancy <> 0) is distinct from (lag(discrepancy) over (
+              partition by kind, product order by commit) <> 0))
+    window so_far as (partition by kind, product order by commit)
+)
+select kind, product, commit, discrepancy, ts_us as since_us,
+       (select min(ts_us) from drift later where later.kind = drift.kind and later.product = drift.product
+            and later.commit > drift.commit and later.discrepancy = 0) as until_us
+from drift, settings where not multi_step and not eventual and discrepancy <> 0
+union all
+select kind, product, commit, discrepancy, from_us,
+       (select min(from_us) from still later where later.kind = still.kind and later.product = still.product
+            and later.from_us > still.from_us and later.discrepancy = 0)
+from still, settings where multi_step and not eventual and discrepancy <> 0 and discrepancy <> earlier
+union all
+select kind, product, commit, discrepancy, ts_us, next_us
+from episode, settings, (select max(ts_us) as end_us from commits)
+where eventual and discrepancy <> 0
+  and case when next_us is null then eventual_limit_us is null or end_us - ts_us > eventual_limit_us
+           else next_us - ts_us > eventual_limit_us end;
+
+-- Questions about the stock over a stretch of time: could a buyer have met too little? Asked for each "sold out" that the
+-- stock at its end does not explain at once, and for each order that was turned away; `asked_for` tells them apart.
+create table doubted as
+with refusal as (
+    select attempt, order_key, product, units as wanted, invoked_us as from_us, returned_us as to_us,
+           order_key in (select order_key from orders where not by_harness) and claims_key as has_own
+    from attempts join carts using (order_key) join requests using (order_key), settings
+    where outcome = 'sold_out' and order_class = 'valid' and returned_us is not null
+), at_end as (
+    select refusal.*, after
+    from refusal asof left join (select product, ts_us, after from stock anti join shared_products using (product)
+                                 join commits using (commit)) as shelf
+      on shelf.product = refusal.product and shelf.ts_us <= to_us
+), plain as (
+    select attempt from at_end
+    where not has_own and coalesce(after, 0) < wanted and product not in (select product from shared_products)
+)
+select 'refusal' as asked_for, * exclude (has_own) from refusal where attempt not in (select attempt from plain)
+union all
+select 'order', last_attempt, order_key, product, units, invoked_us, coalesce(returned_us, 9223372036854775807)
+from order_results join carts using (order_key)
+where order_class = 'valid' and outcome in ('aborted', 'error', 'unknown', 'refused');
 
 -- Between which instants a stock entry may have been seen with `after` units: from its commit's timestamp, which comes
 -- before it is visible, to the moment when the next version was surely visible: that version's maker had its answer, or
--- its next writer had a timestamp. Several changes of an entry in one commit are one version.
+-- its next writer had a timestamp. Several changes of an entry in one commit are one version. Before its first version an
+-- entry holds nothing. Only for products of which `doubted` asks.
 create table stock_windows as
 with version as (
-    select commit, entry, product, sum(delta) as delta from stock_events group by all
-), told as (
-    select version.*, commits.ts_us,
-           sum(delta) over (partition by entry, product order by commit) as after,
-           case when attempts.outcome = 'ok' then attempts.returned_us end as acknowledged_us
-    from version join commits using (commit) left join attempts using (attempt)
+    select entry, product, stock_events.commit, after, made_by.ts_us,
+           case when outcome = 'ok' then returned_us end as acknowledged_us
+    from stock_events semi join doubted using (product)
+    join made_by on made_by.commit = stock_events.commit
+    left join attempts on attempts.attempt = made_by.attempt
 ), sure as (
-    select *, least(acknowledged_us, lead(ts_us) over (partition by entry, product order by commit)) as sure_us from told
+    select *, row_number() over entry_so_far as n,
+           greatest(ts_us, least(acknowledged_us, lead(ts_us) over entry_so_far)) as sure_us
+    from version window entry_so_far as (partition by entry, product order by commit)
 )
-select entry, product, commit, after, ts_us as from_us,
-       coalesce(lead(sure_us) over (partition by entry, product order by commit), 9223372036854775807) as until_us
-from sure;
+select entry, product, n, commit, after, ts_us as from_us,
+       coalesce(lead(sure_us) over (partition by entry, product order by n), 9223372036854775807) as until_us
+from sure
+union all
+select entry, product, 0, 0, 0, -9223372036854775807, coalesce(sure_us, ts_us) from sure where n = 1;
 
--- The least stock that each attempt can have met of each product of its cart, over its whole interval.
+-- The least stock that `doubted` can have met, over its whole stretch. Where the contract claims an order key, what this
+-- key's own order took counts as there: a buyer cannot be sold out by himself.
 create table least_stock as
-with entry_low as (
-    select attempt, carts.product, carts.units, w.entry, min(w.after) as low
-    from attempts
-    join carts using (order_key)
-    left join stock_windows w
-      on w.product = carts.product and w.from_us <= coalesce(attempts.returned_us, 9223372036854775807)
-     and w.until_us >= attempts.invoked_us
-    where attempts.outcome <> 'ok'
-    group by all
+with asked as (
+    select doubted.*, entry
+    from doubted left join (select distinct product, entry from stock_windows) as shelf using (product)
+), last_seen as (
+    select asked.*, n as last_n
+    from asked asof left join (select entry, product, from_us as at_us, max(n) as n from stock_windows group by all) as w
+      on w.entry = asked.entry and w.product = asked.product and w.at_us <= asked.to_us
+), span as (
+    select last_seen.*, n as first_n
+    from last_seen asof left join (select entry, product, until_us as at_us, min(n) as n from stock_windows group by all) as w
+      on w.entry = last_seen.entry and w.product = last_seen.product and last_seen.from_us <= w.at_us
+), step as (
+    select asked_for, attempt, order_key, product, wanted, entry, unnest(range(first_n, last_n + 1)) as n
+    from span where entry is not null
+), own as (
+    select order_key, product, born, coalesce(ended, 9223372036854775807) as ended, carts.units
+    from orders join carts using (order_key), settings
+    where claims_key and not by_harness and product not in (select product from shared_products)
+      and order_key in (select order_key from doubted)
+), met as (
+    select step.asked_for, step.attempt, step.product, step.wanted, step.entry, w.commit,
+           w.after + coalesce((select sum(own.units) from own where own.order_key = step.order_key
+                               and own.product = step.product and w.commit >= own.born and w.commit < own.ended), 0) as units
+    from step join stock_windows w using (entry, product, n)
+), entry_low as (
+    select asked_for, attempt, product, wanted, entry, min(units) as low, min(commit) as first_commit,
+           max(commit) as last_commit
+    from met group by asked_for, attempt, product, wanted, entry
 )
-select attempt, product, units as wanted, coalesce(sum(low), 0) as low from entry_low group by all;
+select asked_for, attempt, product, wanted, coalesce(sum(low), 0) as low, min(first_commit) as first_commit,
+       max(last_commit) as last_commit
+from (select asked_for, attempt, product, wanted, low, first_commit, last_commit from entry_low
+      union all
+      select asked_for, attempt, product, wanted, 0, null, null from asked where entry is null)
+group by asked_for, attempt, product, wanted;
+
+-- What keeps checks from being believed: `part` is what they rest on.
+create table blind_spots as
+select 'clock' as part, format('the wall clock was stepped by {} ms while attempt {} ran',
+                               (returned_us - invoked_us - duration_us) // 1000, attempt) as reason
+from (select * from attempts where abs(returned_us - invoked_us - duration_us) > 100000 limit 1)
+union all
+select 'clock', format('the server''s clock went back by {} ms in the log', worst // 1000)
+from (select max(before_us - ts_us) as worst
+      from (select ts_us, lag(ts_us) over (order by commit) as before_us from commits)) where worst > 100000
+union all
+select 'clock', format('{} of {} acknowledged orders carry a time outside their attempt: the clocks of the buyers and of the '
+                       'server differ', outside, total)
+from (select count(*) as total, count(*) filter (born_us < invoked_us or born_us > returned_us) as outside
+      from orders join attempts using (attempt) where outcome = 'ok' and attributed_by = 'tag')
+where outside > 2 and outside * 2 > total;

@@ -6,7 +6,11 @@ from pglast import parse_plpgsql, parse_sql
 SQL = Path(__file__).parent.parent / "sql"
 
 
-@pytest.mark.parametrize("path", sorted(SQL.rglob("*.sql")), ids=lambda p: p.name)
+FOR_DUCKDB = {SQL / "views.sql", *(SQL / "checks").glob("*.sql")}  # their own tests run them
+FOR_POSTGRES = sorted(set(SQL.rglob("*.sql")) - FOR_DUCKDB)
+
+
+@pytest.mark.parametrize("path", FOR_POSTGRES, ids=lambda p: p.name)
 def test_every_sql_file_parses(path: Path) -> None:
     assert parse_sql(path.read_text())
 

@@ -1,30 +1,23 @@
 -- check: conservation
 -- means: Units appeared or vanished: initial stock plus restocks less the units on live orders is not the stock.
 -- sound: Both sides come from the same log at the same commit boundary, so no timing can make them differ; only a commit that
---   changes one side without the other can. A flow of several transactions is judged where its log ends, when no attempt
---   is in flight any more.
+--   changes one side without the other can. A flow of several transactions is between its steps on every good order: it
+--   is judged where no attempt at an order of that product was in flight, so a fault in between still convicts. A shop
+--   that repairs later is judged when its limit is over, else at the end.
 -- exercised by: Commits of buyers that took stock or made an order.
 
 -- violations
-with balance as (
-    select commit, product, sum(sum(stock)) over so_far as stock,
-           sum(sum(supply)) over so_far as supplied, sum(sum(sold)) over so_far as sold,
-           max(commit) over (partition by product) as last_commit
-    from (select commit, product, delta as stock, 0 as supply, 0 as sold from stock
-          union all select commit, product, 0, delta, 0 from supply
-          union all select commit, product, 0, 0, delta from sold)
-    group by commit, product
-    window so_far as (partition by product order by commit)
-), drift as (
-    select *, stock - (supplied - sold) as discrepancy,
-           coalesce(lag(discrepancy) over (partition by product order by commit), 0) as before
-    from balance
-)
-select product, discrepancy, stock, supplied, sold, drift.commit, lsn, order_key, attempt
-from drift join made_by using (commit), settings
-where discrepancy <> 0 and case when multi_step or eventual then commit = last_commit else discrepancy <> before end
-order by drift.commit;
+select unrest.product, discrepancy, unrest.commit, lsn, before as stock_before, after as stock_after,
+       coalesce((select sum(delta) from sold where sold.product = unrest.product and sold.commit <= unrest.commit), 0)
+           as units_on_orders,
+       made_by.order_key, made_by.attempt, clock(since_us) as since,
+       case when until_us is null then 'never' else format('{} ms later', (until_us - since_us) // 1000) end as repaired,
+       story(made_by.order_key) as attempts
+from unrest join made_by on made_by.commit = unrest.commit
+left join stock on stock.commit = unrest.commit and stock.product = unrest.product
+where kind = 'conservation'
+order by unrest.commit;
 
 -- exercised
-select count(distinct commit) from made_by
-where attempt is not null and (commit in (select commit from stock) or commit in (select commit from sold));
+select count(distinct commit) from ledger semi join (select commit from commits where tag is null) using (commit)
+where stock <> 0 or sold <> 0;

@@ -1,56 +1,84 @@
 -- check: duplicate_order
+-- rests on: clock
 -- means: One order key, more than one live order, or more units taken than its cart; or a later attempt of a key whose order
 --   was provably visible was answered otherwise.
--- sound: The key of an order is that of the attempt whose tag its transaction carries, so two orders of one key are two orders
---   for one wish. An attempt counts as later only if it was invoked after the order was surely visible: after an answer
---   that gave the order had returned; a commit's own timestamp comes before it is visible and is not used.
+-- sound: The key of an order is that of the attempt whose tag its transaction carries, so two orders of one key that are live
+--   in one committed state are two orders for one wish. An attempt counts as later only if it was invoked after the order
+--   was surely visible: an answer that gave it had returned, or a later writer of a row that it changed had a timestamp. A
+--   commit's own timestamp comes before it is visible and is not used. An order that was cancelled denies nothing.
 -- exercised by: Retries after a lost answer whose first try had committed, and attempts of one key that overlap.
 
 -- violations
-with twice as (
-    select order_key, 'several live orders' as problem, string_agg(order_id, ', ' order by born) as evidence,
-           max(born) as commit
-    from orders where order_key is not null and not by_harness
-    group by order_key having count(*) filter (live_at_end) > 1
+with several as (
+    select * from orders where not by_harness
+      and order_key in (select order_key from orders where not by_harness group by order_key having count(*) > 1)
+), twice as (
+    select order_key, 'several live orders' as problem, format('orders {} and {}', a.order_id, b.order_id) as evidence,
+           b.born as commit
+    from several a join several b using (order_key)
+    where (a.born, a.order_id) < (b.born, b.order_id) and coalesce(a.ended, 9223372036854775807) > b.born
+    qualify row_number() over (partition by order_key order by b.born) = 1
+), many as (   -- keys of which there was more than one attempt
+    select order_key from order_results where tries > 1
+), tries as (
+    select attempts.* from attempts semi join many using (order_key)
 ), answers as (
     select order_key, 'answers with different order ids' as problem,
            string_agg(distinct order_id, ', ') as evidence, null::bigint as commit
-    from attempts where outcome = 'ok' and order_id is not null
+    from tries where outcome = 'ok' and order_id is not null
     group by order_key having count(distinct order_id) > 1
+), suspect as (   -- units can go beyond the cart only by a second commit of a key, or by one that is out of balance
+    select order_key from many
+    union select order_key from several
+    union select order_key from made_by semi join drift using (commit) where order_key is not null
 ), taken as (
     select order_key, product, -sum(delta) as units, max(commit) as commit
-    from stock join made_by using (commit)
-    where attempt is not null group by all
+    from stock join (select made_by.* from made_by semi join suspect using (order_key)) as made_by using (commit)
+    where tag is null group by order_key, product
 ), beyond as (
     select order_key, 'more units taken than its cart' as problem,
-           format('{} of product {} instead of {}', taken.units::bigint, product, coalesce(carts.units, 0)::bigint) as evidence, commit
+           format('{} of product {} instead of {}', taken.units, product, coalesce(carts.units, 0)) as evidence, commit
     from taken left join carts using (order_key, product)
-    where taken.units > coalesce(carts.units, 0) and carts.order_key is not null
-), visible as (
-    select order_key, min(returned_us) as since_us, min(order_id) as order_id
-    from attempts where outcome = 'ok' group by order_key
+    where taken.units > coalesce(carts.units, 0) and order_key in (select order_key from carts)
+), own as (
+    select orders.* from orders semi join many using (order_key) where not by_harness
+), seen as (   -- from when on an order of the key was surely visible
+    select order_key, order_id, ended, min(since_us) as since_us
+    from (select own.order_key, own.order_id, ended, returned_us as since_us
+          from own join tries on tries.order_key = own.order_key and outcome = 'ok'
+           and (tries.order_id is null or tries.order_id = own.order_id)
+          union all
+          select own.order_key, own.order_id, ended, later.ts_us
+          from own join stock_events mine on mine.commit = own.born
+          asof join (select entry, commit, ts_us from stock_events join commits using (commit)) as later
+            on later.entry = mine.entry and mine.commit < later.commit)
+    group by all
 ), denied as (
-    select order_key, 'answered ' || outcome || ' though its order was there' as problem,
-           format('attempt {} after order {}', attempt, visible.order_id) as evidence, null::bigint as commit
-    from attempts join visible using (order_key)
-    where invoked_us > since_us and outcome in ('sold_out', 'refused')
+    select tries.order_key, format('answered {} though its order was there', outcome) as problem,
+           format('attempt {} at {}, order {} surely visible since {}', tries.attempt, clock(invoked_us), seen.order_id,
+                  clock(since_us)) as evidence, null::bigint as commit
+    from tries join seen using (order_key)
+    left join commits on commits.commit = seen.ended
+    where invoked_us > since_us and outcome in ('sold_out', 'refused') and (ended is null or ts_us > returned_us)
+    qualify row_number() over (partition by tries.attempt order by since_us) = 1
 )
-select problem, order_key, evidence, found.commit, lsn,
-       (select string_agg(format('{}: {}', try_no, outcome), ', ' order by try_no)
-        from attempts where attempts.order_key = found.order_key) as attempts
+select problem, order_key, evidence, found.commit, lsn, story(order_key) as attempts
 from (from twice union all by name from answers union all by name from beyond union all by name from denied) as found
 left join commits on commits.commit = found.commit
 order by found.commit, order_key;
 
 -- exercised
+with tries as (
+    select attempts.* from attempts semi join (select order_key from order_results where tries > 1) using (order_key)
+)
 select count(*) from (
     select distinct later.order_key
-    from attempts as first_try
-    join attempts as later using (order_key)
+    from tries as first_try join tries as later using (order_key)
     where later.try_no > first_try.try_no and first_try.outcome = 'unknown'
       and first_try.attempt in (select attempt from commits where attempt is not null)
     union
     select distinct a.order_key
-    from attempts a join attempts b using (order_key)
-    where a.attempt < b.attempt and b.invoked_us < a.returned_us and a.invoked_us < b.returned_us
+    from tries a join tries b using (order_key)
+    where a.attempt < b.attempt and b.invoked_us < coalesce(a.returned_us, 9223372036854775807)
+      and a.invoked_us < coalesce(b.returned_us, 9223372036854775807)
 );

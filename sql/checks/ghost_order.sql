@@ -1,27 +1,38 @@
 -- check: ghost_order
 -- means: A buyer was told a definite no, yet the transaction of that very attempt left an order, stock taken, or a movement.
--- sound: Only commits that carry the attempt's own tag count, and only their net effect: a flow that takes back by hand what
---   it did leaves none, and neither does a tag without rows.
+-- sound: Only commits that carry the attempt's own tag count, and only their net effect on a product or an order: a flow that
+--   takes back by hand what it did leaves none, and neither does a tag without rows. An order whose transaction carries no
+--   tag counts if every attempt of its key that had begun by then was told a definite no.
 -- exercised by: Attempts that were answered with a definite no.
 
 -- violations
-with effect as (
+with denied as (
+    select attempt, commit from commits semi join (
+        select attempt from attempts where outcome in ('sold_out', 'refused', 'aborted', 'error')) using (attempt)
+), effect as (
     select attempt, sum(live) as live_orders, sum(units) as units, sum(stock) as stock_change, sum(moved) as movements,
            max(commit) as commit
-    from (select commit, sum(delta) as live, 0 as units, 0 as stock, 0 as moved from order_events group by commit
-          union all select commit, 0, sum(delta), 0, 0 from line_events group by commit
-          union all select commit, 0, 0, sum(delta), 0 from stock group by commit
-          union all select commit, 0, 0, 0, sum(delta) from movement_events group by commit)
-    join commits using (commit)
-    where attempt is not null
-    group by attempt
+    from (select commit, 'order ' || order_id as thing, delta as live, 0 as units, 0 as stock, 0 as moved from order_events
+          union all select commit, 'line ' || order_id || ' ' || product, 0, delta, 0, 0 from line_events
+          union all select commit, 'stock ' || product, 0, 0, delta, 0 from stock
+          union all select commit, 'movement ' || product, 0, 0, 0, delta from movement_events)
+    join denied using (commit)
+    group by attempt, thing
+    having sum(live) <> 0 or sum(units) <> 0 or sum(stock) <> 0 or sum(moved) <> 0
+), left_over as (
+    select attempt, sum(live_orders) as live_orders, sum(units) as units, sum(stock_change) as stock_change,
+           sum(movements) as movements, max(commit) as commit, 'tag' as tied_by
+    from effect group by attempt
+    union all
+    select strays.attempt, 1, null, null, null, strays.born, strays.attributed_by
+    from strays join orders using (order_id) join attempts on attempts.order_key = strays.order_key
+    where invoked_us <= born_us
+    group by all having bool_and(outcome in ('sold_out', 'refused', 'aborted', 'error'))
 )
-select attempts.order_key, attempt, outcome as answered, code, message, live_orders, units, stock_change, movements,
-       effect.commit, lsn, invoked_us, returned_us
-from effect join attempts using (attempt) join commits on commits.commit = effect.commit
-where outcome in ('sold_out', 'refused', 'aborted', 'error')
-  and (live_orders <> 0 or units <> 0 or stock_change <> 0 or movements <> 0)
-order by effect.commit;
+select order_key, attempt, outcome as answered, code, message, live_orders, units, stock_change, movements,
+       left_over.commit, lsn, tied_by, clock(invoked_us) as invoked, clock(returned_us) as returned, story(order_key) as attempts
+from left_over join attempts using (attempt) join commits on commits.commit = left_over.commit
+order by left_over.commit;
 
 -- exercised
 select count(*) from attempts where outcome in ('sold_out', 'refused', 'aborted', 'error');

@@ -1,34 +1,47 @@
 -- check: lost_order
--- means: An acknowledged order was never committed, or at the end is gone or no longer holds the units it held, though nobody
---   cancelled it.
+-- means: An acknowledged order was never committed, belongs to another buyer, or at the end is gone or no longer holds the units
+--   it held, though nobody cancelled it.
 -- sound: The log is read up to a marker that was committed after the last attempt had ended, so an order that is not in it was
 --   not committed. The harness's own cancellations carry a tag and are left out. A retry may be answered with the order of an
 --   earlier attempt, so the order is looked for by its key and by its id, not by the answered attempt's own tag.
 -- exercised by: Orders whose buyer was told yes.
 
 -- violations
-with acknowledged as (
+with shrunk as (   -- live orders that a transaction, not the harness's, took units away from
+    select order_id, sum(greatest(0, most - at_end)) as missing, max(last_cut) as commit
+    from (select sold.order_id, product, max(sold.units) as most, arg_max(sold.units, sold.commit) as at_end,
+                 max(sold.commit) filter (sold.delta < 0) as last_cut
+          from sold semi join eventful using (order_id) group by all)
+    where most > at_end group by order_id
+), fine as (   -- acknowledged attempts whose own transaction made the order, which still stands whole
+    select orders.attempt from orders anti join shrunk using (order_id) where live_at_end and not by_harness
+), yes as (
+    select attempt, order_key, order_id, returned_us from attempts where outcome = 'ok'
+), doubt as (
     select order_key, min(order_id) as order_id, min(returned_us) as returned_us, min(attempt) as attempt
-    from attempts where outcome = 'ok' group by order_key
-), found as (
-    select acknowledged.*, orders.order_id as stored_id, orders.live_at_end, orders.ended,
-           row_number() over (partition by acknowledged.order_key order by live_at_end desc nulls last) as nth
-    from acknowledged left join orders
-      on orders.order_key = acknowledged.order_key or orders.order_id = acknowledged.order_id
-), shrunk as (
-    select order_id, sum(greatest(0, most - at_end)) as missing
-    from (select order_id, product, max(units) as most, arg_max(units, commit) as at_end from sold group by all)
-    group by order_id
+    from yes anti join fine using (attempt) group by order_key
+), candidate as (
+    select doubt.order_key, orders.order_id, live_at_end, ended, true as is_own
+    from doubt join orders on orders.order_key = doubt.order_key
+    union all
+    select doubt.order_key, orders.order_id, live_at_end, ended, coalesce(orders.order_key = doubt.order_key, true)
+    from doubt join orders on orders.order_id = doubt.order_id
+), best as (
+    select * from candidate
+    qualify row_number() over (partition by order_key order by is_own desc, live_at_end desc, order_id) = 1
+), verdict as (
+    select doubt.*, best.order_id as stored_id, coalesce(ended, shrunk.commit) as commit,
+           case when best.order_id is null then 'acknowledged, but never committed'
+                when not is_own then format('acknowledged with order {}, which is another buyer''s', best.order_id)
+                when not live_at_end then 'acknowledged, but gone at the end'
+                when missing > 0 then format('{} units lost', missing) end as problem
+    from doubt left join best using (order_key) left join shrunk on shrunk.order_id = best.order_id
 )
-select found.order_key, coalesce(stored_id, found.order_id) as order_id,
-       case when stored_id is null then 'acknowledged, but never committed'
-            when not live_at_end then 'acknowledged, but gone at the end'
-            else format('{} units lost', missing::bigint) end as problem,
-       ended as commit, lsn, found.attempt, returned_us as acknowledged_us
-from found left join shrunk on shrunk.order_id = stored_id left join commits on commits.commit = ended
-where nth = 1 and commits.tag is null
-  and (stored_id is null or not live_at_end or coalesce(missing, 0) > 0)
-order by found.order_key;
+select order_key, coalesce(stored_id, order_id) as order_id, problem, verdict.commit, lsn, commits.attempt as taken_by,
+       verdict.attempt, clock(returned_us) as acknowledged, story(order_key) as attempts
+from verdict left join commits on commits.commit = verdict.commit
+where problem is not null and commits.tag is null
+order by verdict.commit nulls first, order_key;
 
 -- exercised
 select count(distinct order_key) from attempts where outcome = 'ok';

@@ -1,32 +1,44 @@
 -- check: oversold
 -- means: In some committed state stock is negative, or more units are on live orders than were ever on the shelf.
 -- sound: The log holds every committed state in commit order, so a negative stock was really there; the second half counts
---   only live orders against what the harness itself put on the shelf, so a cancelled order is not counted. A flow of
---   several transactions is between its steps on every good order, so there the second half looks at the end only.
+--   only live orders against what the harness itself put on the shelf, so a cancelled order is not counted. It can only
+--   hold where stock and orders disagree, so only such products are summed. A flow of several transactions is between its
+--   steps on every good order, so there it looks where no attempt at an order of the product was in flight.
 -- exercised by: Products for which buyers wanted more than there was.
 
 -- violations
-with balance as (
-    select commit, product, sum(sum(stock)) over so_far as stock, sum(sum(supply)) over so_far as supplied,
-           sum(sum(sold)) over so_far as sold, max(commit) over (partition by product) as last_commit
-    from (select commit, product, delta as stock, 0 as supply, 0 as sold from stock
-          union all select commit, product, 0, delta, 0 from supply
-          union all select commit, product, 0, 0, delta from sold)
-    group by commit, product
+with suspect as (
+    select distinct product from drift where kind = 'conservation'
+), balance as (
+    select commit, product, ts_us, sum(ledger.sold) over so_far as units_on_orders,
+           sum(case when tag is not null then ledger.stock + ledger.sold else 0 end) over so_far as supplied
+    from ledger semi join suspect using (product) join commits using (commit)
     window so_far as (partition by product order by commit)
-), broken as (
-    select *, case when stock < 0 then 'stock is negative' else 'more units sold than were ever there' end as problem
-    from balance, settings
-    where (stock < 0 and not negative_stock_allowed)
-       or (sold > supplied and (not multi_step or commit = last_commit))
-    qualify row_number() over (partition by product order by commit) = 1
+), at_rest as (
+    select balance.* from balance, settings where not multi_step and not eventual
+    union all
+    select balance.* from quiet asof join balance on balance.product = quiet.product and balance.ts_us <= quiet.from_us
+    union all
+    select balance.* from balance, settings where eventual and not multi_step
+    qualify row_number() over (partition by product order by commit desc) = 1
+), found as (
+    select product, commit, 'stock is negative' as problem, null as units_on_orders, null as supplied
+    from stock, settings where after < 0 and not negative_stock_allowed
+    union all
+    select product, commit, 'more units sold than were ever there', units_on_orders, supplied
+    from at_rest where units_on_orders > supplied
+), first_of_product as (
+    select * from found qualify row_number() over (partition by product order by commit) = 1
 )
-select product, problem, stock, supplied, sold, broken.commit, lsn, order_key, attempt
-from broken join made_by using (commit)
-order by broken.commit;
+select f.product, problem, units_on_orders, supplied, before as stock_before, after as stock_after, f.commit, lsn,
+       made_by.order_key, made_by.attempt, story(made_by.order_key) as attempts
+from first_of_product f join made_by on made_by.commit = f.commit
+left join stock on stock.commit = f.commit and stock.product = f.product
+order by f.commit;
 
 -- exercised
 select count(*) from (
-    select product from carts join requests using (order_key) where order_class = 'valid' group by product
+    select product from carts semi join (select order_key from requests where order_class = 'valid') using (order_key)
+    group by product
     having sum(units) > coalesce((select units from initial_stock where initial_stock.product = carts.product), 0)
 );

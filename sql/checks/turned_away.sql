@@ -1,24 +1,27 @@
 -- check: turned_away
+-- rests on: clock
 -- means: With no fault active nor just ended, a valid order for which enough stock was there throughout did not go through,
 --   after all its retries.
--- sound: Enough stock means the least that any version possibly visible during any of its attempts held, for every product;
---   orders within two seconds of a fault are left out, and "sold out" is another check's business.
--- exercised by: Valid orders that ran outside the faults with enough stock for all their lines.
+-- sound: Enough stock means the least that any version possibly visible from its first attempt to its last answer held, for
+--   every product; orders within two seconds of a fault are left out, as are attempts that the harness itself broke off, and
+--   "sold out" is another check's business.
+-- exercised by: Valid orders that ran outside the faults and were not told "sold out".
 
 -- violations
-with calm as (
-    select order_results.*
-    from order_results
-    where order_class = 'valid' and not exists (
-        select 1 from fault_windows
-        where applied_us <= order_results.returned_us and healed_us + 2000000 >= order_results.invoked_us)
-), short as (
-    select distinct order_key from least_stock join attempts using (attempt) where low < wanted
+with short as (
+    select attempt from least_stock where asked_for = 'order' and low < wanted
 )
-select calm.order_key, calm.outcome, tries, code, message, calm.invoked_us, calm.returned_us, last_attempt as attempt
-from calm join attempts on attempts.attempt = last_attempt and attempts.order_key = calm.order_key
-where calm.outcome in ('aborted', 'error', 'unknown', 'refused')
-  and calm.order_key not in (select order_key from short)
+select calm.order_key, calm.outcome, tries, code, message, clock(calm.invoked_us) as invoked,
+       clock(calm.returned_us) as returned, last_attempt as attempt,
+       (select min(low) from least_stock where asked_for = 'order' and least_stock.attempt = last_attempt) as least_stock,
+       story(calm.order_key) as attempts
+from order_results calm join attempts on attempts.attempt = last_attempt and attempts.order_key = calm.order_key
+where calm.outcome in ('aborted', 'error', 'unknown', 'refused') and order_class = 'valid' and code is distinct from 'stopped'
+  and last_attempt not in (select attempt from short)
+  and last_attempt in (select attempt from least_stock where asked_for = 'order')
+  and not exists (select 1 from fault_windows
+                  where applied_us <= coalesce(calm.returned_us, 9223372036854775807)
+                    and healed_us + 2000000 >= calm.invoked_us)
 order by calm.invoked_us;
 
 -- exercised
@@ -26,4 +29,5 @@ select count(*)
 from order_results
 where order_class = 'valid' and outcome <> 'sold_out' and not exists (
     select 1 from fault_windows
-    where applied_us <= order_results.returned_us and healed_us + 2000000 >= order_results.invoked_us);
+    where applied_us <= coalesce(order_results.returned_us, 9223372036854775807)
+      and healed_us + 2000000 >= order_results.invoked_us);

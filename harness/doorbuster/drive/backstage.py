@@ -46,8 +46,23 @@ async def stock_shelves(connection: asyncpg.Connection, contract: Contract, item
     async with connection.transaction():
         await connection.execute(tag("stock"))
         await _execute_all(connection, "shelves.once", contract.shelves.once, [{}])
-        values = [{"product": i.product, "price": i.price, "quantity": i.units} for i in items]
-        await _execute_all(connection, "shelves.product", contract.shelves.product, values)
+        await _put_on_shelf(connection, contract, items)
+
+
+async def add_products(connection: asyncpg.Connection, contract: Contract, items: Iterable[ShelfItem]) -> None:
+    """Put more products on the shelf of a shop that is open, in one transaction of the harness's own.
+
+    Raises:
+        StatementFailed: the database refused one of the contract's statements.
+    """
+    async with connection.transaction():
+        await connection.execute(tag("stock"))
+        await _put_on_shelf(connection, contract, items)
+
+
+async def _put_on_shelf(connection: asyncpg.Connection, contract: Contract, items: Iterable[ShelfItem]) -> None:
+    values = [{"product": i.product, "price": i.price, "quantity": i.units} for i in items]
+    await _execute_all(connection, "shelves.product", contract.shelves.product, values)
 
 
 class Backstage:

@@ -49,9 +49,9 @@ def order_parameters(order: Order, attempt: int) -> dict[str, Any]:
         "attempt": attempt,
         "customer": order.customer,
         "lines": lines_json(order),
-        "total": order.total,
-        "product": first.product if first else None,
-        "quantity": first.quantity if first else None,
+        "total": None if order.blank == "total" else order.total,
+        "product": first.product if first and order.blank != "product" else None,
+        "quantity": first.quantity if first and order.blank != "quantity" else None,
         "price": first.price if first else None,
         TAG_PARAMETER: f"{ATTEMPT_TAG}{attempt}",
     }
@@ -60,7 +60,8 @@ def order_parameters(order: Order, attempt: int) -> dict[str, Any]:
 def lines_json(order: Order) -> str:
     """The cart as a JSON array of ``{"product", "quantity", "price"}``, numbers as numbers, exactly."""
     lines = (
-        f'{{"product": {_json_id(line.product)}, "quantity": {line.quantity}, "price": {line.price}}}'
+        f'{{"product": {"null" if order.blank == "product" else _json_id(line.product)}, '
+        f'"quantity": {"null" if order.blank == "quantity" else line.quantity}, "price": {line.price}}}'
         for line in order.lines
     )
     return f"[{', '.join(lines)}]"

@@ -36,9 +36,13 @@ class Due:
 
 def shelf(contract: Contract, workload: Workload) -> tuple[ShelfItem, ...]:
     """The products that a workload needs: for a burst one a round."""
-    kind = product_type(contract)
     number = workload.rounds if workload.arrivals == BURST else workload.products
-    return tuple(ShelfItem(_product_id(kind, n), f"{10 + n % 90}.50", workload.stock) for n in range(1, number + 1))
+    return tuple(shelf_item(contract, n, workload.stock) for n in range(1, number + 1))
+
+
+def shelf_item(contract: Contract, number: int, units: int) -> ShelfItem:
+    """The product with a number from 1 up, with ``units`` in stock."""
+    return ShelfItem(_product_id(product_type(contract), number), f"{10 + number % 90}.50", units)
 
 
 def product_type(contract: Contract) -> str:

@@ -71,7 +71,7 @@ def open_house(
         emit(Preparing("Toxiproxy"))
         binary = find_toxiproxy(tools.toxiproxy, cache_folder(), lambda text: emit(Preparing(text)))
         known.toxiproxy["version"] = binary.version
-        toxiproxy = stack.enter_context(ToxiproxyServer(binary, guard=guardian))
+        toxiproxy = stack.enter_context(ToxiproxyServer(binary, guard=guardian, base=scratch))
         emit(Preparing("Postgres"))
         server = stack.enter_context(EmbeddedServer(find_binaries(tools.pg_bin), guardian))
         known.postgres.update(version=server.version, runtime=server.runtime)

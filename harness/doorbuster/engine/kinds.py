@@ -4,9 +4,11 @@ from doorbuster.engine.crash import run_crash
 from doorbuster.engine.cut import run_cut
 from doorbuster.engine.load import run_load
 from doorbuster.engine.stage import Drive
+from doorbuster.engine.stateful import run_stateful
 
 KINDS: dict[str, Drive] = {
     "load": run_load,
     "cut": run_cut,
     "crash": run_crash,
+    "stateful": run_stateful,
 }

@@ -99,7 +99,8 @@ def _stored(folder: Path, content: Mapping[str, Any]) -> StoredRun:
 
 
 def _check(content: Mapping[str, Any]) -> CheckText:
-    return CheckText(**{**content, "needs": tuple(content["needs"])})
+    lists = {name: tuple(value) for name, value in content.items() if isinstance(value, list)}
+    return CheckText(**{**content, **lists})
 
 
 def judge_stored(run: StoredRun, name: str) -> ScenarioResult:

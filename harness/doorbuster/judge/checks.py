@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -12,10 +13,21 @@ from doorbuster.model.check import CheckResult, CheckStatus, CheckText
 from doorbuster.model.scenario import Policy
 
 MOST_ROWS = 10
+_PARTS = re.compile(r"(?m)^-- (violations|exercised)[ \t]*$")
+_ONLY_A_WARNING = "only_a_warning"
 
 
 class BadCheck(Exception):
-    """A check file that does not have the form, or whose query fails; names the file."""
+    """A check file that does not have the form, or whose query fails; names the file and the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What checks stand on: ``has`` says which optional mappings the contract has, ``blind`` why something that checks
+    rest on (such as "clock") cannot be believed."""
+
+    has: Mapping[str, bool] = field(default_factory=dict)
+    blind: Mapping[str, str] = field(default_factory=dict)
 
 
 def standard_checks() -> dict[str, CheckText]:
@@ -27,30 +39,53 @@ def read_check(path: Path) -> CheckText:
     """The check in the file ``path``.
 
     Raises:
-        BadCheck: a part of the header or one of the two queries is missing.
+        BadCheck: unreadable, or a part of the header or one of the two queries is missing.
     """
-    return parse_check(path.read_text(encoding="utf-8"), str(path))
+    try:
+        return parse_check(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as problem:
+        raise BadCheck(f"{path}: cannot be read: {problem}") from None
 
 
 def parse_check(text: str, place: str) -> CheckText:
     """The check whose file's text is ``text``; ``place`` names it in errors."""
-    parts = re.split(r"(?m)^-- (violations|exercised)[ \t]*$", text)
-    if parts[1::2] != ["violations", "exercised"]:
+    marks = list(_PARTS.finditer(text))
+    if [mark[1] for mark in marks] != ["violations", "exercised"]:
         raise BadCheck(f"{place}: needs a line '-- violations' with a query, then '-- exercised' with another")
-    header = _header(parts[0])
+    header = _header(text[: marks[0].start()])
     missing = [key for key in ("check", "means", "sound", "exercised by") if key not in header]
     if missing:
         raise BadCheck(f"{place}: the header lacks {', '.join(f'-- {key}:' for key in missing)}")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", header["check"]):
+        raise BadCheck(f"{place}: {header['check']!r} is no name for a check; use letters, digits and underscores")
+    violations, violations_line = _query(text, marks[0].end(), marks[1].start(), place)
+    exercised, exercised_line = _query(text, marks[1].end(), len(text), place)
     return CheckText(
         name=header["check"],
         means=header["means"],
         sound=header["sound"],
         exercised_by=header["exercised by"],
-        violations=parts[2].strip().rstrip(";"),
-        exercised=parts[4].strip().rstrip(";"),
+        violations=violations,
+        exercised=exercised,
         needs=tuple(header.get("needs", "").split()),
         is_threshold=header.get("kind") == "threshold",
+        rests_on=tuple(header.get("rests on", "").split()),
+        place=place,
+        violations_line=violations_line,
+        exercised_line=exercised_line,
     )
+
+
+def _query(text: str, start: int, end: int, place: str) -> tuple[str, int]:
+    """The query between two offsets, and the line of the file on which it begins."""
+    part = text[start:end]
+    query = part.strip()
+    begin = start + len(part) - len(part.lstrip())
+    line = text.count("\n", 0, begin) + 1
+    query = query.rstrip(";").rstrip()
+    if not query:
+        raise BadCheck(f"{place}, line {line}: the query is empty")
+    return query, line
 
 
 def _header(text: str) -> dict[str, str]:
@@ -66,10 +101,14 @@ def _header(text: str) -> dict[str, str]:
 
 
 def run_checks(
-    connection: duckdb.DuckDBPyConnection, checks: Iterable[CheckText], policy: Policy, has: Mapping[str, bool]
+    connection: duckdb.DuckDBPyConnection, checks: Iterable[CheckText], policy: Policy, ground: Ground
 ) -> list[CheckResult]:
-    """Run ``checks`` over the canonical tables; ``has`` says which optional mappings the contract has."""
-    return [_with_policy(_run(connection, check, has), policy) for check in checks]
+    """Run ``checks`` over the canonical tables.
+
+    Raises:
+        BadCheck: a query fails; points to its line.
+    """
+    return [_with_policy(_run(connection, check, ground), policy) for check in checks]
 
 
 def unobservable(checks: Iterable[CheckText], policy: Policy, reason: str) -> list[CheckResult]:
@@ -78,26 +117,75 @@ def unobservable(checks: Iterable[CheckText], policy: Policy, reason: str) -> li
     return [_with_policy(CheckResult(check.name, status, reason=reason), policy) for check in checks]
 
 
-def _run(connection: duckdb.DuckDBPyConnection, check: CheckText, has: Mapping[str, bool]) -> CheckResult:
-    for need in check.needs:
-        if not has.get(need, False):
-            return CheckResult(check.name, CheckStatus.OFF, reason=f"the contract maps no [{need}]")
+def violations(
+    connection: duckdb.DuckDBPyConnection, check: CheckText, most: int | None = None
+) -> list[dict[str, Any]]:
+    """The rows of a check's violations, at most ``most`` of them.
+
+    Raises:
+        BadCheck: the query fails.
+    """
     try:
-        found = connection.execute(f"select count(*) over () as _violations, * from ({check.violations})")
-        names = [column[0] for column in found.description or ()][1:]
-        rows = found.fetchmany(MOST_ROWS)
-        exercised_row = connection.execute(check.exercised).fetchone()
+        found = connection.execute(check.violations)
+        names = [column[0] for column in found.description or ()]
+        rows = found.fetchall() if most is None else found.fetchmany(most)
     except duckdb.Error as problem:
-        raise BadCheck(f"check {check.name}: {problem}") from problem
-    exercised = int(exercised_row[0]) if exercised_row else 0
-    dicts = tuple(dict(zip(names, row[1:], strict=True)) for row in rows)
-    if dicts:
-        count = int(rows[0][0])
-        status, reason = CheckStatus.VIOLATED, check.means
-        return CheckResult(check.name, status, count, exercised, reason, example=dicts[0], rows=dicts)
-    if exercised == 0:
+        raise _bad(check, check.violations_line, problem) from problem
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def exercised(connection: duckdb.DuckDBPyConnection, check: CheckText) -> int:
+    """How much put the check to the test.
+
+    Raises:
+        BadCheck: the query fails, or does not give one number.
+    """
+    try:
+        row = connection.execute(check.exercised).fetchone()
+        return int(row[0] or 0) if row else 0
+    except duckdb.Error as problem:
+        raise _bad(check, check.exercised_line, problem) from problem
+    except (TypeError, ValueError):
+        raise BadCheck(f"{check.place}, line {check.exercised_line}: the query must give one number") from None
+
+
+def try_check(connection: duckdb.DuckDBPyConnection, check: CheckText) -> None:
+    """Run a check over empty tables, so that its mistakes are found before a run.
+
+    Raises:
+        BadCheck: a query fails.
+    """
+    violations(connection, check, 1)
+    exercised(connection, check)
+
+
+def _run(connection: duckdb.DuckDBPyConnection, check: CheckText, ground: Ground) -> CheckResult:
+    for need in check.needs:
+        if not ground.has.get(need, False):
+            return CheckResult(check.name, CheckStatus.OFF, reason=f"the contract maps no [{need}]")
+    for part in check.rests_on:
+        if part in ground.blind:
+            return CheckResult(check.name, CheckStatus.UNOBSERVABLE, reason=ground.blind[part])
+    rows = violations(connection, check)
+    count = exercised(connection, check)
+    convicting = [row for row in rows if row.get(_ONLY_A_WARNING) is not True]
+    if rows:
+        shown = tuple((convicting or rows)[:MOST_ROWS])
+        status = CheckStatus.VIOLATED if convicting else CheckStatus.WARNING
+        found = len(convicting or rows)
+        return CheckResult(check.name, status, found, count, check.means, example=shown[0], rows=shown)
+    if count == 0:
         return CheckResult(check.name, CheckStatus.UNEXERCISED, reason=f"nothing exercised it: {check.exercised_by}")
-    return CheckResult(check.name, CheckStatus.HOLDS, exercised=exercised)
+    return CheckResult(check.name, CheckStatus.HOLDS, exercised=count)
+
+
+def _bad(check: CheckText, line: int, problem: duckdb.Error) -> BadCheck:
+    """DuckDB says the line within the query; the reader wants the one in the file."""
+    message = str(problem)
+    if match := re.search(r"\nLINE (\d+): ", message):
+        line += int(match[1]) - 1
+    told = " ".join(message.split("\n\nLINE ")[0].split("\nLINE ")[0].split())
+    return BadCheck(f"{check.place or check.name}, line {line}: check {check.name}: {told}")
 
 
 def _with_policy(result: CheckResult, policy: Policy) -> CheckResult:

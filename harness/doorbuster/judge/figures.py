@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import duckdb
 
 from doorbuster.config.thresholds import Threshold
+from doorbuster.judge.views import THRESHOLDS
 from doorbuster.model.check import ThresholdResult, ThresholdStatus
 from doorbuster.model.outcome import Outcome
 from doorbuster.model.result import LatencyPoint, PhaseResult
@@ -76,10 +77,7 @@ def judge_thresholds(
     connection: duckdb.DuckDBPyConnection, thresholds: Sequence[Threshold], phases: Sequence[PhaseResult]
 ) -> tuple[ThresholdResult, ...]:
     """Judge ``thresholds``, and write them to the table ``thresholds`` that the checks named after metrics read."""
-    connection.execute(
-        "create table thresholds "
-        "(expression varchar, metric varchar, phase varchar, value double, samples bigint, met bool)"
-    )
+    connection.execute(THRESHOLDS)
     results = []
     for threshold in thresholds:
         value, samples = _measure(connection, threshold, phases)

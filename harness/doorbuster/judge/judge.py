@@ -9,10 +9,11 @@ from typing import Any
 import duckdb
 
 from doorbuster.config.thresholds import parse_threshold
-from doorbuster.judge.checks import run_checks, unobservable
+from doorbuster.judge.checks import Ground, run_checks, unobservable
 from doorbuster.judge.figures import count, judge_thresholds, latency_points, outcome_counts, phase_results
+from doorbuster.judge.findings import with_findings
 from doorbuster.judge.rows import LogNotUnderstood
-from doorbuster.judge.views import create_views, open_run
+from doorbuster.judge.views import blind_spots, create_views, has_mappings, open_run
 from doorbuster.model.check import CheckResult, CheckStatus, CheckText, ThresholdResult, ThresholdStatus
 from doorbuster.model.contract import Contract
 from doorbuster.model.result import FaultResult, ScenarioResult
@@ -36,7 +37,7 @@ def judge_scenario(
         reason = facts.get("unobservable")
         if reason is None:
             try:
-                create_views(connection, contract, load_catalogue(folder / "catalogue.json"))
+                create_views(connection, contract, load_catalogue(folder / "catalogue.json"), scenario.checks.require)
             except LogNotUnderstood as problem:
                 reason = f"the log was not understood: {problem}"
         if reason is not None:
@@ -55,8 +56,10 @@ def _judge(
     start_us = int(str(facts["start_us"]))
     phases = phase_results(connection, scenario)
     thresholds = judge_thresholds(connection, [parse_threshold(t) for t in scenario.thresholds], phases)
-    has = {"movements": contract.movements is not None, "orders": contract.orders is not None}
-    results = run_checks(connection, checks.values(), scenario.checks, has)
+    ground = Ground(has_mappings(contract), blind_spots(connection))
+    results = run_checks(connection, checks.values(), scenario.checks, ground)
+    found = facts.get("findings")
+    results = with_findings(results, found if isinstance(found, list) else [], scenario.checks)
     faults = _faults(connection, proofs, start_us)
     orders = count(connection, "select count(*) from order_results")
     base = _base(connection, scenario, facts)
@@ -96,7 +99,7 @@ def conclude(
 ) -> Verdict:
     """The verdict: violation before inconclusive before slow; a fault without a mark did not happen."""
     violated = [c for c in checks if c.status is CheckStatus.VIOLATED]
-    if any(not texts[c.name].is_threshold for c in violated):
+    if any(c.name not in texts or not texts[c.name].is_threshold for c in violated):
         return Verdict.VIOLATION
     unseen = (CheckStatus.UNEXERCISED, CheckStatus.UNOBSERVABLE)
     if orders == 0 or any(c.required and c.status in unseen for c in checks):
@@ -163,5 +166,6 @@ def _attribution(connection: duckdb.DuckDBPyConnection) -> str:
     found = connection.execute(
         "select attributed_by, count(*) from orders where not by_harness group by 1 order by 2 desc"
     ).fetchall()
-    words = {"tag": "by the tag in the log", "order_key": "by the order key", "none": "not to any attempt"}
+    words = {"tag": "by the tag in the log", "order_key": "by the order key", "customer": "by their customer",
+             "order_id": "by the id that was answered", "none": "not to any attempt"}
     return ", ".join(f"{n} orders {words[how]}" for how, n in found)

@@ -45,6 +45,30 @@ def create_images(connection: duckdb.DuckDBPyConnection, table: Table, name: str
     connection.execute(f"create table {name} as select *, {_entry(table)} as _entry from ({union})")
 
 
+def require_unbroken(connection: duckdb.DuckDBPyConnection, table: Table, image: str) -> None:
+    """The log's own proof: what a change removes must be what the change before it left in that row.
+
+    Raises:
+        LogNotUnderstood: a break; then the log does not show every change, and nothing can be said.
+    """
+    if not connection.execute(f"select 1 from {image} where _sign = -1 limit 1").fetchone():
+        return
+    columns = ", ".join(_identifier(c.name) for c in table.columns)
+    found = connection.execute(f"""
+        with state as (
+            select _entry, _commit, _sign, hash({columns}) as content,
+                   lag(hash({columns})) over entry_so_far as left_by,
+                   lag(_sign) over entry_so_far as earlier
+            from {image} window entry_so_far as (partition by _entry order by _seq, _sign)
+        )
+        select _entry, _commit from state
+        where _sign = -1 and (earlier is null or (earlier = 1 and content <> left_by)) limit 1""").fetchone()
+    if found:
+        raise LogNotUnderstood(
+            f"{table.printed}: commit {found[1]} changes the row {found[0]} from another state than it was left in"
+        )
+
+
 def _pattern(table: Table, op: str) -> str:
     """The whole row's text for an operation; old rows leave NULL columns out."""
     old = "".join(f"(?: ?{_column(c)})?" for c in table.columns)

@@ -1,40 +1,104 @@
 """From a stored run to the canonical tables that checks read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
 from doorbuster.host.resources import resource
-from doorbuster.judge.rows import create_images
+from doorbuster.judge.rows import create_images, require_unbroken
 from doorbuster.model.contract import Contract, LinesMapping, MovementsMapping, OrdersMapping, StockMapping
 from doorbuster.record.catalogue import Table
-from doorbuster.record.seal import quoted
-from doorbuster.record.tables import TABLES
+from doorbuster.record.seal import empty_table, quoted
+from doorbuster.record.tables import LATER, TABLES
 
 MEMORY_LIMIT = "2GiB"
+# Stored tables up to this size are read once; larger ones stay on disk, so that memory does not bound a run.
+_RESIDENT_BYTES = 256 << 20
 
 
 class BadMapping(Exception):
     """An expression of the contract's mapping that DuckDB does not take; names the mapping and quotes the error."""
 
 
+class DamagedRun(Exception):
+    """A stored table that is missing, damaged, or another's; names the file."""
+
+
 def open_run(folder: Path) -> duckdb.DuckDBPyConnection:
     """A connection with the stored tables of a scenario's ``folder`` in it.
 
     Raises:
-        duckdb.Error: a file is missing or damaged.
+        DamagedRun: a file is missing, damaged, or does not hold the table.
     """
     connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(folder / "spill")})
     connection.execute("set TimeZone = 'UTC'")
     for table, columns in TABLES.items():
-        source = quoted(folder / f"{table}.parquet")
-        connection.execute(f"create table {table} as select {', '.join(columns)} from read_parquet({source})")
+        path = folder / f"{table}.parquet"
+        if table in LATER and not path.exists():
+            connection.execute(f"create table {table} as {empty_table(columns)}")
+            continue
+        _open_table(connection, path, table, columns)
+    _supply_missing_attempts(connection)
     return connection
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, contract: Contract, tables: Sequence[Table]) -> None:
+def _open_table(connection: duckdb.DuckDBPyConnection, path: Path, table: str, columns: Mapping[str, str]) -> None:
+    if not path.is_file():
+        raise DamagedRun(f"{path}: is missing, so the run cannot be judged")
+    wanted = ", ".join(f"{name}::{kind} as {name}" for name, kind in columns.items())
+    kind = "table" if path.stat().st_size <= _RESIDENT_BYTES else "view"
+    try:
+        connection.execute(f"create {kind} {table} as select {wanted} from read_parquet({quoted(path)})")
+    except duckdb.Error as problem:
+        raise DamagedRun(f"{path}: is damaged or no table of a run: {str(problem).splitlines()[0]}") from None
+
+
+def _supply_missing_attempts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add an attempt that never ends for each tag in the log without one: its writer was killed before it wrote it.
+
+    Its order key is that of the same order's other attempts (attempts of one order differ in their last six bits), else
+    the one that the order it made claims by key or customer; the latter is left to the canonical tables.
+    """
+    missing = connection.execute("""
+        select commits.attempt, min(ts_us) from commits
+        where commits.attempt is not null and not exists (select 1 from attempts a where a.attempt = commits.attempt)
+          and not exists (select 1 from probes p where p.attempt = commits.attempt)
+        group by commits.attempt""").fetchall()
+    if not missing:
+        return
+    if connection.execute("select 1 from duckdb_views() where view_name = 'attempts'").fetchone():
+        connection.execute("alter view attempts rename to stored_attempts")
+        connection.execute("create table attempts as select * from stored_attempts")
+    for attempt, ts_us in missing:
+        key = connection.execute(
+            "select order_key, max(try_no) from attempts where attempt >> 6 = ? >> 6 group by order_key", [attempt]
+        ).fetchone()
+        if key is None:  # the request that had been taken up last before the commit and has no attempt
+            key = connection.execute(
+                "select order_key, 0 from requests where started_us <= ? and order_key not in "
+                "(select order_key from attempts) order by started_us limit 1",
+                [ts_us],
+            ).fetchone()
+        if key is None:
+            continue
+        connection.execute(
+            "insert into attempts by name select ?::bigint as attempt, ? as order_key, ?::int + 1 as try_no, "
+            "coalesce((select started_us from requests where order_key = ?), ?) as invoked_us, "
+            "0 as duration_us, 'unknown' as outcome, 'killed' as code",
+            [attempt, key[0], key[1], key[0], ts_us],
+        )
+
+
+def create_views(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    tables: Sequence[Table],
+    required: Sequence[str] = (),
+) -> None:
     """Create the events by the contract's mapping, and the canonical tables over them.
+
+    ``required`` names the checks that the scenario requires.
 
     Raises:
         BadMapping, LogNotUnderstood: the contract's expressions or the log do not fit the tables.
@@ -48,23 +112,87 @@ def create_views(connection: duckdb.DuckDBPyConnection, contract: Contract, tabl
             f"delete from image_{number} "
             "where _sign = -1 and _commit in (select commit from commits where tag = 'initial')"
         )
-    _create_settings(connection, contract)
+        require_unbroken(connection, table, images[table.name])
     _create_events(connection, contract, images)
+    create_canonical(connection, contract, required)
+
+
+def create_canonical(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, required: Sequence[str] = ()
+) -> None:
+    """Create the canonical tables from the events."""
+    _create_settings(connection, contract, required)
     for statement in connection.extract_statements(resource("sql/views.sql").read_text()):
         connection.execute(statement)
 
 
-def _create_settings(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+def empty_run(contract: Contract) -> duckdb.DuckDBPyConnection:
+    """A connection with all tables that checks may read, empty: to try a check before a run."""
+    connection = duckdb.connect()
+    for table, columns in TABLES.items():
+        connection.execute(f"create table {table} as {empty_table(columns)}")
+    for table, columns in EVENTS.items():
+        connection.execute(f"create table {table} as {empty_table(columns)}")
+    connection.execute(THRESHOLDS)
+    create_canonical(connection, contract)
+    return connection
+
+
+def blind_spots(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """What checks cannot rest on in this run, and why."""
+    return dict(connection.execute("select part, min(reason) from blind_spots group by part").fetchall())
+
+
+def has_mappings(contract: Contract) -> dict[str, bool]:
+    """Which optional parts of a mapping the contract has, as a check's header names them."""
+    orders = contract.orders
+    return {
+        "movements": contract.movements is not None,
+        "orders": orders is not None,
+        "orders.total": orders is not None and orders.total is not None,
+        "lines.price": contract.lines.price is not None,
+    }
+
+
+# The events, with the types that they have where the contract's quantities are whole numbers.
+EVENTS = {
+    "stock_events": {
+        "commit": "BIGINT", "entry": "VARCHAR", "product": "VARCHAR", "delta": "BIGINT", "after": "BIGINT",
+    },
+    "line_events": {
+        "commit": "BIGINT", "order_id": "VARCHAR", "product": "VARCHAR", "delta": "BIGINT", "delta_rows": "BIGINT",
+        "amount": "DECIMAL(38,9)",
+    },
+    "order_events": {
+        "commit": "BIGINT", "order_id": "VARCHAR", "delta": "BIGINT", "order_key": "VARCHAR", "customer": "VARCHAR",
+        "total": "DECIMAL(38,9)",
+    },
+    "movement_events": {"commit": "BIGINT", "order_id": "VARCHAR", "product": "VARCHAR", "delta": "BIGINT"},
+}  # fmt: skip
+# Filled by judge/figures.py before the checks named after metrics read it.
+THRESHOLDS = (
+    "create table thresholds "
+    "(expression varchar, metric varchar, phase varchar, value double, samples bigint, met bool)"
+)
+
+
+def _create_settings(connection: duckdb.DuckDBPyConnection, contract: Contract, required: Sequence[str]) -> None:
+    limit_s = contract.rules.eventual_limit_s
     connection.execute(
-        "create table settings as select ?::bool as multi_step, ?::bool as eventual, "
-        "?::bool as negative_stock_allowed, ?::bool as has_movements",
+        "create table settings as select ?::bool as multi_step, ?::bool as eventual, ?::bigint as eventual_limit_us, "
+        "?::bool as negative_stock_allowed, ?::bool as has_movements, ?::bool as claims_key",
         [
             len(contract.place.calls) > 1,
             contract.rules.atomicity == "eventual",
+            None if limit_s is None else int(limit_s * 1e6),
             contract.rules.negative_stock == "allowed",
             contract.movements is not None,
+            contract.orders is not None and contract.orders.order_key is not None,
         ],
     )
+    refused = "create table refused_classes as select unnest(?::varchar[]) as order_class"
+    connection.execute(refused, [list(contract.rules.refuse)])
+    connection.execute("create table required as select unnest(?::varchar[]) as name", [list(required)])
 
 
 def _create_events(connection: duckdb.DuckDBPyConnection, contract: Contract, images: dict[str, str]) -> None:
@@ -74,30 +202,38 @@ def _create_events(connection: duckdb.DuckDBPyConnection, contract: Contract, im
     if contract.orders is not None:
         query = _orders(contract.orders, images[contract.orders.table])
     else:  # an order is then whatever has a line
-        query = """select commit, order_id, delta_rows as delta, null::varchar as order_key, null::varchar as customer,
-                          null::decimal(38,9) as total from line_events"""
+        query = """select commit, order_id, sum(delta_rows)::bigint as delta, null::varchar as order_key,
+                          null::varchar as customer, null::decimal(38,9) as total
+                   from line_events group by commit, order_id"""
     _create(connection, "order_events", query, "[orders]")
     moved = contract.movements
-    query = _movements(moved, images[moved.table]) if moved else _NO_MOVEMENTS
+    query = _movements(moved, images[moved.table]) if moved else empty_table(EVENTS["movement_events"])
     _create(connection, "movement_events", query, "[movements]")
-
-
-_NO_MOVEMENTS = """
-    select 0::bigint as commit, null::varchar as order_id, null::varchar as product, 0 as delta where false"""
 
 
 def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str, section: str) -> None:
     try:
         connection.execute(f"create table {name} as {query}")
+        _narrow(connection, name)
     except duckdb.Error as problem:
         raise BadMapping(f"{section}: {str(problem).splitlines()[0]}") from None
 
 
+def _narrow(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Sums of whole numbers come as 128-bit ones; half as wide they are added twice as fast."""
+    for (column,) in connection.execute(
+        "select column_name from duckdb_columns() where table_name = ? and data_type = 'HUGEINT'", [name]
+    ).fetchall():
+        connection.execute(f"alter table {name} alter column {column} set data type bigint")
+
+
 def _stock(mapping: StockMapping, image: str, number: int) -> str:
     return f"""
-        select _commit as commit, '{number}/' || _entry as entry, ({mapping.product})::varchar as product,
-               sum(_sign * case when {mapping.live} then ({mapping.quantity}) else 0 end) as delta
-        from {image} group by all having delta <> 0"""
+        select _commit as commit, '{number}/' || _entry as entry, product, sum(_sign * units) as delta,
+               arg_max(case when _sign > 0 then units else 0 end, 2 * _seq + (_sign > 0)::int) as after
+        from (select *, coalesce(({mapping.product})::varchar, '') as product,
+                     case when {mapping.live} then coalesce(({mapping.quantity}), 0) else 0 end as units from {image})
+        group by all having delta <> 0"""
 
 
 def _orders(mapping: OrdersMapping, image: str) -> str:
@@ -112,17 +248,18 @@ def _orders(mapping: OrdersMapping, image: str) -> str:
 
 def _lines(mapping: LinesMapping, image: str) -> str:
     return f"""
-        select _commit as commit, ({mapping.order})::varchar as order_id, ({mapping.product})::varchar as product,
+        select _commit as commit, ({mapping.order})::varchar as order_id,
+               coalesce(({mapping.product})::varchar, '') as product,
                sum(_sign * case when {mapping.live} then ({mapping.quantity}) else 0 end) as delta,
                sum(_sign * case when {mapping.live} then 1 else 0 end) as delta_rows,
                sum(_sign * case when {mapping.live} then ({mapping.quantity}) * ({mapping.price or "null"}) else 0 end)
                    as amount
-        from {image} group by all having delta <> 0 or delta_rows <> 0"""
+        from {image} group by all having delta <> 0 or delta_rows <> 0 or amount <> 0"""
 
 
 def _movements(mapping: MovementsMapping, image: str) -> str:
     return f"""
         select _commit as commit, ({mapping.order or "null"})::varchar as order_id,
-               ({mapping.product})::varchar as product,
+               coalesce(({mapping.product})::varchar, '') as product,
                sum(_sign * case when {mapping.live} then ({mapping.change}) else 0 end) as delta
         from {image} group by all having delta <> 0"""

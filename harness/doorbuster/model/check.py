@@ -19,8 +19,9 @@ class CheckStatus(StrEnum):
 class CheckText:
     """A check as it stands in its file: ``violations`` selects them, ``exercised`` counts what put it to the test.
 
-    ``needs`` names the optional parts of a contract without which it does not apply; a threshold's violation makes a
-    run slow, not wrong.
+    ``needs`` names the optional parts of a contract without which it does not apply, ``rests_on`` what must be
+    trustworthy ("clock"); a threshold's violation makes a run slow, not wrong. ``place`` is the file, the lines are
+    where its queries begin: errors point there. A row whose column ``only_a_warning`` is true does not convict.
     """
 
     name: str
@@ -31,6 +32,10 @@ class CheckText:
     exercised: str
     needs: tuple[str, ...] = ()
     is_threshold: bool = False
+    rests_on: tuple[str, ...] = ()
+    place: str = ""
+    violations_line: int = 1
+    exercised_line: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from typing import ClassVar, Literal
 # Read by pydantic where it validates these classes: a key nobody knows is a mistake, not a wish.
 _STRICT = {"extra": "forbid"}
 
-RefusedClass = Literal["unknown_product", "zero", "negative", "empty", "malformed", "huge"]
+RefusedClass = Literal[
+    "unknown_product", "zero", "negative", "empty", "malformed", "huge", "reused_key", "wrong_total"
+]
 RetryableOutcome = Literal["aborted", "unknown", "error", "sold_out", "refused"]
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from doorbuster.model.crash import Crash
 from doorbuster.model.cut import Cut
 from doorbuster.model.fault import FaultPlan
+from doorbuster.model.stateful import Stateful
 
 _STRICT = {"extra": "forbid"}
 
@@ -76,6 +77,7 @@ class Scenario:
     recovery_s: float = 5.0
     cut: Cut | None = None
     crash: Crash | None = None
+    stateful: Stateful | None = None
 
     @property
     def duration_s(self) -> float:

@@ -42,8 +42,17 @@ class ToxiproxyServer:
     Raises ToxiproxyError if it does not start. Whatever happens inside, the process is gone after the block.
     """
 
-    def __init__(self, binary: ToxiproxyBinary, *, guard: ProcessGuard | None = None, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        binary: ToxiproxyBinary,
+        *,
+        guard: ProcessGuard | None = None,
+        base: Path | None = None,
+        timeout_s: float = 5.0,
+    ) -> None:
+        """``guard`` ends the process if we are killed; ``base`` is where its folder goes, one that is removed then."""
         self.binary = binary
+        self._base = base
         self._guard = guard
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,7 +60,7 @@ class ToxiproxyServer:
         self._api: ToxiproxyApi | None = None
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="doorbuster-toxiproxy-")
+        self._folder = tempfile.TemporaryDirectory(prefix="toxiproxy-", dir=self._base)
         try:
             self._start()
         except BaseException:

@@ -21,7 +21,7 @@ def seal_journals(folder: Path) -> None:
                 continue
             for part in parts:
                 whole_lines(part)
-            source = _read_csv(parts, columns) if any(p.stat().st_size for p in parts) else _empty(columns)
+            source = _read_csv(parts, columns) if any(p.stat().st_size for p in parts) else empty_table(columns)
             write_parquet(connection, source, folder / f"{table}.parquet")
             for part in parts:
                 part.unlink()
@@ -48,5 +48,6 @@ def _read_csv(parts: list[Path], columns: Mapping[str, str]) -> str:
     )
 
 
-def _empty(columns: Mapping[str, str]) -> str:
+def empty_table(columns: Mapping[str, str]) -> str:
+    """A query for no rows of ``columns``."""
     return "select " + ", ".join(f"null::{kind} as {name}" for name, kind in columns.items()) + " where false"

@@ -46,11 +46,49 @@ COMMITS = {
 # data is the row as the log tells it; relation as the catalogue prints it.
 CHANGES = {"commit": "BIGINT", "seq": "BIGINT", "relation": "VARCHAR", "op": "VARCHAR", "data": "VARCHAR"}
 
+# Sessions of buyers at a moment without faults: "open", while buyers are connected, or "left", when they are long gone.
+SESSIONS = {
+    "taken": "VARCHAR",
+    "at_us": "BIGINT",
+    "pid": "INTEGER",
+    "state": "VARCHAR",
+    "in_transaction": "BOOLEAN",
+    "locks": "VARCHAR",
+    "query": "VARCHAR",
+}
+# One row a session of a deadlock that the server's own log tells of.
+DEADLOCKS = {
+    "deadlock": "BIGINT",
+    "at_us": "BIGINT",
+    "pid": "INTEGER",
+    "is_victim": "BOOLEAN",
+    "detail": "VARCHAR",
+}
+COUNTERS = {"name": "VARCHAR", "value": "BIGINT"}
+# One row an attempt at an order of a reserved product, after everything had healed.
+PROBES = {
+    "attempt": "BIGINT",
+    "order_key": "VARCHAR",
+    "product": "VARCHAR",
+    "invoked_us": "BIGINT",
+    "returned_us": "BIGINT",
+    "outcome": "VARCHAR",
+    "code": "VARCHAR",
+    "message": "VARCHAR",
+    "limit_us": "BIGINT",
+}
+
 # Journals that the driving process writes as CSV while it goes on, and that are sealed into Parquet afterwards.
 JOURNALS = {
     "attempts": ATTEMPTS,
     "requests": REQUESTS,
     "request_lines": REQUEST_LINES,
     "fault_windows": FAULT_WINDOWS,
+    "sessions": SESSIONS,
+    "deadlocks": DEADLOCKS,
+    "counters": COUNTERS,
+    "probes": PROBES,
 }
+# Tables that runs of an earlier version do not have: empty there.
+LATER = frozenset({"sessions", "deadlocks", "counters", "probes"})
 TABLES = {**JOURNALS, "commits": COMMITS, "changes": CHANGES}

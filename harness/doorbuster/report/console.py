@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
+from rich.text import Text
 
 from doorbuster.model.events import (
     Event,
@@ -102,8 +103,12 @@ class ConsoleReport:
             self._bars.stop()
         if not self._quiet:
             for part in summary(event.result, self._texts, _written(event.folder), self._guard):
-                self._console.print(part, crop=False)
+                self._console.print(part, crop=False, soft_wrap=self._flows(part))
         self._console.print(verdict_line(event.result, self._guard), soft_wrap=self._quiet)
+
+    def _flows(self, part: object) -> bool:
+        """Whether to leave lines as long as they are: in a log, a wrapped path or command can't be copied or found."""
+        return isinstance(part, Text) and not self._console.is_terminal
 
 
 def _console(stdout: TextIO, environ: Mapping[str, str]) -> Console:

@@ -1,0 +1,5 @@
+"""``python -m doorbuster``."""
+
+from doorbuster.cli import main
+
+main()

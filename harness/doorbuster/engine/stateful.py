@@ -1,0 +1,136 @@
+"""One stateful scenario: small workloads against the real function, from shelves to recorded tables."""
+
+import asyncio
+import re
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import asdict, replace
+from random import Random
+from typing import Any
+
+from doorbuster.config.answers import AnswerBook, UnmatchedAnswer
+from doorbuster.drive.backstage import Backstage, StatementFailed, connect
+from doorbuster.drive.flow import compile_flow
+from doorbuster.drive.sql_buyer import SqlBuyer
+from doorbuster.drive.stateful.crowds import SHAPES, SHARING, Crowds
+from doorbuster.drive.stateful.history import History
+from doorbuster.drive.stateful.ledger import Ledger
+from doorbuster.drive.stateful.machine import search
+from doorbuster.drive.stateful.sitting import Counterpart, Finding
+from doorbuster.drive.stateful.tours import TOURS, take_tours
+from doorbuster.engine.errors import UsageError
+from doorbuster.engine.shop import Shop, open_shop
+from doorbuster.engine.stage import Stage
+from doorbuster.engine.store import facts
+from doorbuster.model.events import Judging, Progress
+from doorbuster.model.stateful import Stateful
+from doorbuster.record.seal import seal_journals
+
+# One order at a time, nobody else there: whoever takes longer than this hangs.
+PATIENCE_S = 5.0
+# Deadlocks are resolved at once: a crowd is small, and nobody waits that long for anything else.
+CROWD_SETTINGS = {"deadlock_timeout": "20ms"}
+
+
+async def run_stateful(stage: Stage) -> None:
+    """Drive a scenario of kind ``stateful`` and leave its recorded tables in the stage's folder.
+
+    Raises:
+        UsageError: an answer or a statement that the contract does not fit; HarnessError: the harness failed.
+    """
+    house, contract = stage.house, stage.contract
+    name = "shop_" + re.sub(r"\W", "_", stage.scenario.name.lower())[:40]
+    started = time.monotonic()
+    async with open_shop(house.server, house.template, name, contract, []) as shop:
+        with facts(stage.folder, stage.seed) as known:
+            known["start_us"] = time.time_ns() // 1000
+            try:
+                known.update(await _drive(stage, shop))
+            except UnmatchedAnswer as problem:
+                raise UsageError(f"{contract.name}: {problem}; add a rule for it") from None
+            except StatementFailed as problem:
+                raise UsageError(str(problem)) from None
+            finally:
+                stage.emit(Judging(stage.scenario.name))
+                known["unobservable"] = await shop.close_and_read(stage.folder)
+                seal_journals(stage.folder)
+            known["duration_s"] = time.monotonic() - started
+
+
+async def _drive(stage: Stage, shop: Shop) -> dict[str, Any]:
+    """Everything that the scenario asks for; what became known of it, for the facts."""
+    wanted, contract = stage.scenario.stateful or Stateful(), stage.contract
+    flow, book = compile_flow(contract.place), AnswerBook(contract.answers)
+    target = replace(shop.direct, settings=dict(contract.session))
+    patience_s = max(PATIENCE_S, contract.buyer.timeout_s)
+    async with AsyncExitStack() as stack:
+        history = stack.enter_context(History(stage.folder))
+        connection = await connect(shop.direct)
+        stack.callback(connection.terminate)
+        buyer = SqlBuyer(target, flow, book, patience_s)
+        stack.callback(buyer.close)
+        backstage = Backstage(contract, shop.direct)
+        stack.callback(backstage.close)
+        ledger = await Ledger.open(connection, contract)
+        counterpart = Counterpart(
+            contract, connection, buyer, backstage, history, ledger, Random(stage.seed)
+        )
+        findings, told = await _one_at_a_time(stage, counterpart, wanted)
+        if wanted.crowds:
+            settings = {**CROWD_SETTINGS, **target.settings}
+            crowd_buyers = [
+                SqlBuyer(replace(target, settings=settings), flow, book, patience_s)
+                for _ in range(max(3, wanted.buyers[1]))
+            ]
+            for one in crowd_buyers:
+                stack.callback(one.close)
+            told["held"] = await _crowds(stage, shop, counterpart, crowd_buyers, wanted, stack)
+        told["classes"] = dict(counterpart.classes)
+        return {"findings": [asdict(f) for f in findings], "stateful": told}
+
+
+async def _one_at_a_time(
+    stage: Stage, counterpart: Counterpart, wanted: Stateful
+) -> tuple[list[Finding], dict[str, Any]]:
+    told: dict[str, Any] = {"tours": 0, "sequences": 0, "crowds": wanted.crowds}
+    told["ledger"] = counterpart.ledger is not None
+    if not wanted.examples:
+        return [], told
+    findings = await take_tours(counterpart)
+    told["tours"] = len(TOURS)
+    stage.emit(Progress(stage.scenario.name, len(TOURS), len(TOURS) + wanted.examples, {}))
+    if findings:
+        return findings, told
+    loop = asyncio.get_running_loop()
+    stopped = False
+
+    def wait_for(step: Coroutine[Any, Any, Any]) -> Any:
+        if stopped:
+            step.close()
+            raise KeyboardInterrupt
+        return asyncio.run_coroutine_threadsafe(step, loop).result()
+
+    try:
+        found = await asyncio.to_thread(search, counterpart, wait_for, wanted, stage.seed)
+    finally:
+        stopped = True
+    told["sequences"] = found.sequences
+    return [found.shortest] if found.shortest else [], told
+
+
+async def _crowds(
+    stage: Stage, shop: Shop, counterpart: Counterpart, buyers: list[SqlBuyer], wanted: Stateful, stack: AsyncExitStack
+) -> int:
+    holder = await connect(shop.direct)
+    stack.callback(holder.terminate)
+    await asyncio.gather(*(buyer.connect() for buyer in buyers))
+    random = Random(stage.seed)
+    crowds = Crowds(counterpart, buyers, holder)
+    shapes = [shape for shape in SHAPES if counterpart.retries or shape not in SHARING]
+    for number in range(wanted.crowds):
+        shape = shapes[number % len(shapes)]
+        await crowds.send(shape(random, random.randint(*wanted.buyers)), random)
+        counterpart.classes[f"crowd: {shape.__name__}"] += 1
+        stage.emit(Progress(stage.scenario.name, number + 1, wanted.crowds, {}))
+    return crowds.held

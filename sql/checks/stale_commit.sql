@@ -1,0 +1,31 @@
+-- check: stale_commit
+-- rests on: clock
+-- means: An order was committed before its buyer asked for it, or after its buyer had been told that it was there.
+-- sound: Buyers and server read one machine's wall clock. A commit takes its timestamp after it was asked for and before it is
+--   acknowledged, so that of an acknowledged attempt lies inside it. An attempt without an answer never ends, so there only
+--   the beginning counts; after a definite no the order is another check's business. An order that no tag ties to an attempt
+--   must lie in the stretch of some attempt of its key.
+-- exercised by: Orders that are tied to an attempt.
+
+-- violations
+with outside as (
+    select orders.*, invoked_us, returned_us, outcome
+    from orders join attempts using (attempt)
+    where attributed_by = 'tag'
+      and (born_us < invoked_us or (outcome = 'ok' and born_us > returned_us))
+    union all
+    select orders.*, min(invoked_us), max(returned_us), string_agg(outcome, ', ' order by attempts.attempt)
+    from orders join attempts on attempts.order_key = orders.order_key
+    where attributed_by in ('order_key', 'customer', 'order_id')
+    group by all
+    having not bool_or(born_us >= invoked_us and (outcome <> 'ok' or born_us <= returned_us))
+)
+select order_key, order_id, outside.attempt, outcome as answered, born as commit, lsn, clock(born_us) as committed,
+       clock(invoked_us) as invoked, clock(returned_us) as returned,
+       case when born_us < invoked_us then format('{} us before it was asked for', invoked_us - born_us)
+            else format('{} us after its answer', born_us - returned_us) end as problem, story(order_key) as attempts
+from outside join commits on commits.commit = born
+order by born;
+
+-- exercised
+select count(*) from orders where not by_harness and attempt is not null;

@@ -1,0 +1,33 @@
+-- check: wrong_amount
+-- needs: orders.total lines.price
+-- means: The goods total of an order is not the sum of its lines.
+-- sound: Total and lines are read at one commit boundary: for one transaction an order, where the order was made; and for every
+--   live order at the end of the log. The contract maps the total of the goods alone, so shipping, tax and discounts do not
+--   enter. Amounts are decimal numbers, never floats.
+-- exercised by: Orders with a total that buyers made.
+
+-- violations
+with goods as (
+    select order_id, sum(amount) as at_end from line_events group by order_id
+), at_birth as (
+    select orders.order_id, sum(line_events.amount) as goods, any_value(first_total) as first_total
+    from orders semi join eventful using (order_id)
+    join (select order_id, commit, any_value(total) as first_total from order_events where delta > 0 group by all) as made
+      on made.order_id = orders.order_id and made.commit = born
+    left join line_events on line_events.order_id = orders.order_id and line_events.commit <= born
+    group by orders.order_id
+), found as (
+    select orders.order_id, 'at the end' as seen, total, coalesce(at_end, 0) as goods
+    from orders left join goods using (order_id) where live_at_end and total <> coalesce(at_end, 0)
+    union all
+    select order_id, 'when it was made', first_total, coalesce(goods, 0)
+    from at_birth, settings where not multi_step and not eventual and first_total <> coalesce(goods, 0)
+)
+select order_key, found.order_id, seen, found.total, goods, found.total - goods as difference, born as commit, lsn, orders.attempt,
+       story(order_key) as attempts
+from found join orders using (order_id) join commits on commits.commit = born
+where not by_harness
+order by born, seen;
+
+-- exercised
+select count(*) from orders where total is not null and not by_harness;
