@@ -130,9 +130,8 @@ def test_a_folder_without_postgres_is_an_error_with_the_cure(doorbuster: Doorbus
 def test_a_tool_that_dies_in_the_middle_never_ends_in_a_pass(out: Path, name: str) -> None:
     command = [*COMMAND, "run", "typical_order", "-c", contract("create_order_with_inventory"), "--out", str(out)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        victim = descendant(process.pid, name)
-        time.sleep(3)  # well inside the six seconds of the load
-        os.kill(victim, signal.SIGKILL)
+        wait_for_load(out)
+        os.kill(descendant(process.pid, name), signal.SIGKILL)
         output, _ = process.communicate(timeout=120)
     run = finished(process.returncode, output, out)
     assert run.exit_code == 3, output
@@ -141,14 +140,18 @@ def test_a_tool_that_dies_in_the_middle_never_ends_in_a_pass(out: Path, name: st
     assert (run.folder / "typical_order" / "attempts.parquet").exists()
 
 
+def wait_for_load(out: Path) -> None:
+    """Until buyers have placed orders in the run that writes into ``out``."""
+    for _ in range(1200):
+        if any(path.stat().st_size > 0 for path in out.glob("*/typical_order/attempts.0.csv")):
+            return
+        time.sleep(0.05)
+    raise AssertionError("no load within a minute")
+
+
 def descendant(pid: int, name: str) -> int:
     """The first process below ``pid`` whose name starts so."""
-    for _ in range(600):
-        for child in psutil.Process(pid).children(recursive=True):
-            try:
-                if child.name().startswith(name) and "-version" not in child.cmdline():
-                    return child.pid
-            except psutil.NoSuchProcess:
-                continue
-        time.sleep(0.05)
+    for child in psutil.Process(pid).children(recursive=True):
+        if child.name().startswith(name):
+            return child.pid
     raise AssertionError(f"no {name} below {pid}")

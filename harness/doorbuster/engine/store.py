@@ -6,6 +6,7 @@ has a folder with its Parquet tables, its catalogue and the facts that only the 
 
 import json
 import re
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 
 from doorbuster.config.contract import parse_contract
 from doorbuster.config.toml_file import validated
+from doorbuster.engine.failures import explain
 from doorbuster.engine.loading import Job, proofs
 from doorbuster.judge.judge import FACTS, judge_scenario
 from doorbuster.model.check import CheckText
@@ -118,9 +120,17 @@ def judge_stored(run: StoredRun, name: str) -> ScenarioResult:
 
 @contextmanager
 def facts(folder: Path, seed: int) -> Iterator[dict[str, Any]]:
-    """The facts of a scenario; written on every way out, so that what was recorded can be judged."""
+    """The facts of a scenario; written on every way out, so that what was recorded can be judged.
+
+    A run that breaks off in the middle says so in ``broken_off``: what its buyers then met tells nothing of the shop.
+    """
     known: dict[str, Any] = {"seed": seed, "start_us": 0, "duration_s": 0.0, "unobservable": "the log was not read"}
+    began = time.monotonic()
     try:
         yield known
+    except BaseException as problem:
+        known["broken_off"] = explain(problem).message
+        known["duration_s"] = known["duration_s"] or round(time.monotonic() - began, 3)
+        raise
     finally:
         (folder / FACTS).write_text(json.dumps(known))
