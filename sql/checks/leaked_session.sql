@@ -1,4 +1,5 @@
 -- check: leaked_session
+-- rests on: harness
 -- means: After its order was answered, a session was still in a transaction, or still held a lock.
 -- sound: A session that has given its answer has nothing open: no transaction, no lock, no session advisory lock. Sessions are
 --   looked at around the faults. Those of buyers still connected count only if every attempt on them ended in a definite

@@ -1,5 +1,5 @@
 -- check: turned_away
--- rests on: clock
+-- rests on: clock harness
 -- means: With no fault active nor just ended, a valid order for which enough stock was there throughout did not go through,
 --   after all its retries.
 -- sound: Enough stock means the least that any version possibly visible from its first attempt to its last answer held, for

@@ -1,4 +1,5 @@
 -- check: unfinished
+-- rests on: harness
 -- means: After the faults had ended, a new order of a product that was on the shelf did not succeed within the recovery time.
 -- sound: The product is reserved for this one order, which no buyer competes for, and holds ample stock. It is retried until
 --   the recovery time is over, over a network that is whole.

@@ -195,7 +195,9 @@ class History:
         """The primary keys of a table's present rows."""
         return [key for name, key in self._rows if name == table]
 
-    def store(self, folder: Path, *, required: Sequence[str] = (), thresholds: Sequence[str] = ()) -> Scenario:
+    def store(
+        self, folder: Path, *, required: Sequence[str] = (), thresholds: Sequence[str] = (), **facts: object
+    ) -> Scenario:
         """Write the tables into ``folder`` as a stored scenario."""
         folder.mkdir(parents=True, exist_ok=True)
         tables = dict(self.tables)
@@ -204,8 +206,8 @@ class History:
             for name, columns in TABLES.items():
                 _write(connection, folder / f"{name}.parquet", columns, tables[name])
         save_catalogue(TABLES_OF_SHOP, folder / "catalogue.json")
-        facts = {"seed": 1, "start_us": START_US, "duration_s": 1.0, "unobservable": None}
-        (folder / FACTS).write_text(json.dumps(facts))
+        known = {"seed": 1, "start_us": START_US, "duration_s": 1.0, "unobservable": None, **facts}
+        (folder / FACTS).write_text(json.dumps(known))
         policy = Policy(require=tuple(required))
         return Scenario(name="golden", kind="load", description="", checks=policy, thresholds=tuple(thresholds))
 
@@ -273,10 +275,10 @@ def _write(
 
 
 def judged(
-    history: History, folder: Path, *, required: Sequence[str] = (), thresholds: Sequence[str] = ()
+    history: History, folder: Path, *, required: Sequence[str] = (), thresholds: Sequence[str] = (), **facts: object
 ) -> ScenarioResult:
-    """What the judge says of ``history``."""
-    scenario = history.store(folder, required=required, thresholds=thresholds)
+    """What the judge says of ``history``; ``facts`` are what the engine knew besides."""
+    scenario = history.store(folder, required=required, thresholds=thresholds, **facts)
     return judge_scenario(folder, contract_of(history.rules), scenario, standard_checks(), {})
 
 

@@ -22,6 +22,8 @@ from doorbuster.model.verdict import Verdict
 from doorbuster.record.catalogue import load_catalogue
 
 FACTS = "facts.json"
+# What availability checks rest on: that the harness did its own work to the end.
+HARNESS = "harness"
 
 
 def judge_scenario(
@@ -30,9 +32,26 @@ def judge_scenario(
     """Judge the scenario recorded in ``folder``.
 
     ``proofs`` maps a fault's label to the DuckDB query that counts its marks. ``facts.json`` in the folder holds what
-    the engine knew: seed, start, duration, whether the log could be read.
+    the engine knew: seed, start, duration, whether the log could be read, and whether the harness itself broke off:
+    then the checks that rest on it are unobservable, and anything but a violation is an error.
     """
     facts = json.loads((folder / FACTS).read_text())
+    result = _judged(folder, contract, scenario, checks, proofs, facts)
+    broken_off = facts.get("broken_off")
+    if broken_off is None:
+        return result
+    verdict = result.verdict if result.verdict is Verdict.VIOLATION else Verdict.ERROR
+    return replace(result, verdict=verdict, error=f"broken off: {broken_off}")
+
+
+def _judged(
+    folder: Path,
+    contract: Contract,
+    scenario: Scenario,
+    checks: Mapping[str, CheckText],
+    proofs: Mapping[str, str],
+    facts: Mapping[str, Any],
+) -> ScenarioResult:
     with open_run(folder) as connection:
         reason = facts.get("unobservable")
         if reason is None:
@@ -51,12 +70,17 @@ def _judge(
     scenario: Scenario,
     checks: Mapping[str, CheckText],
     proofs: Mapping[str, str],
-    facts: Mapping[str, object],
+    facts: Mapping[str, Any],
 ) -> ScenarioResult:
-    start_us = int(str(facts["start_us"]))
+    start_us = int(facts["start_us"]) or count(connection, "select min(invoked_us) from attempts")
     phases = phase_results(connection, scenario)
-    thresholds = judge_thresholds(connection, [parse_threshold(t) for t in scenario.thresholds], phases)
-    ground = Ground(has_mappings(contract), blind_spots(connection))
+    blind = blind_spots(connection)
+    if facts.get("broken_off") is not None:
+        blind[HARNESS] = f"the harness itself failed in the middle: {facts['broken_off']}"
+    # What buyers met after the harness had failed is no measure of the shop.
+    asked = [parse_threshold(t) for t in scenario.thresholds]
+    thresholds = judge_thresholds(connection, asked, phases, can_measure=HARNESS not in blind)
+    ground = Ground(has_mappings(contract), blind)
     results = run_checks(connection, checks.values(), scenario.checks, ground)
     found = facts.get("findings")
     results = with_findings(results, found if isinstance(found, list) else [], scenario.checks)
@@ -84,7 +108,7 @@ def _judge(
     )
 
 
-def _kind_facts(facts: Mapping[str, object], name: str) -> dict[str, Any] | None:
+def _kind_facts(facts: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     """What a kind of driving told of itself, such as how many schedules it explored."""
     found = facts.get(name)
     return found if isinstance(found, dict) else None
@@ -113,7 +137,7 @@ def _blind(
     connection: duckdb.DuckDBPyConnection,
     scenario: Scenario,
     checks: Mapping[str, CheckText],
-    facts: Mapping[str, object],
+    facts: Mapping[str, Any],
     reason: str,
 ) -> ScenarioResult:
     """The result where the log says nothing: what the client saw is shown, and nothing is called a pass."""
@@ -122,14 +146,14 @@ def _blind(
 
 
 def _base(
-    connection: duckdb.DuckDBPyConnection, scenario: Scenario, facts: Mapping[str, object]
+    connection: duckdb.DuckDBPyConnection, scenario: Scenario, facts: Mapping[str, Any]
 ) -> ScenarioResult:
     return ScenarioResult(
         name=scenario.name,
         kind=scenario.kind,
         verdict=Verdict.INCONCLUSIVE,
-        duration_s=float(str(facts["duration_s"])),
-        seed=int(str(facts["seed"])),
+        duration_s=float(facts["duration_s"]),
+        seed=int(facts["seed"]),
         attempts=count(connection, "select count(*) from attempts"),
         orders=count(connection, "select count(distinct order_key) from attempts"),
         outcomes=outcome_counts(connection),
@@ -151,10 +175,17 @@ def _faults(
     ).fetchall()
     results = []
     for name, kind, applied_us, healed_us in found:
-        marks, sentence = connection.execute(proofs[name], {"name": name}).fetchone() or (0, "no mark")
+        marks, sentence = _marks(connection, proofs.get(name), name)
         span = ((applied_us - start_us) / 1e6, (healed_us - start_us) / 1e6)
         results.append(FaultResult(name, kind, *span, proof=sentence, marks=int(marks)))
     return tuple(results)
+
+
+def _marks(connection: duckdb.DuckDBPyConnection, proof: str | None, name: str) -> tuple[int, str]:
+    """How many marks the fault left, and a sentence about them; a fault that nothing can prove has left none."""
+    if proof is None:
+        return 0, "the run does not say what would prove it"
+    return connection.execute(proof, {"name": name}).fetchone() or (0, "no mark")
 
 
 def _windows(connection: duckdb.DuckDBPyConnection, start_us: int) -> tuple[tuple[str, float, float], ...]:
