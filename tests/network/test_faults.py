@@ -60,6 +60,16 @@ def test_ack_lost_lets_the_request_through_and_no_byte_back(proxy: Proxy, upstre
     assert upstream.received == b"helloorder"
 
 
+def test_ack_lost_cuts_later_in_each_pulse(proxy: Proxy, connect: Connect) -> None:
+    fault = AckLost(step_bytes=2)
+    assert [fault.pulse(n).after_bytes for n in range(3)] == [0, 2, 4]
+    connection = connect()
+    with applied(fault.pulse(1), proxy):
+        connection.sendall(b"order")
+        received = b"".join(iter(lambda: connection.recv(100), b""))
+    assert len(received) == 2
+
+
 def test_never_sent_lets_no_byte_through(proxy: Proxy, upstream: Upstream, connect: Connect) -> None:
     connection = connect()
     with applied(NeverSent(), proxy):

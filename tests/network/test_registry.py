@@ -130,6 +130,7 @@ def test_a_bad_value_is_refused(kind: str, parameters: dict[str, object]) -> Non
         ("slow", {"latency_ms": 100.0}, "100 ms added each way"),
         ("slow", {"latency_ms": 100.0, "jitter_ms": 20.0}, "100 ms ± 20 ms added each way"),
         ("ack_lost", {}, "connections are cut at the first byte of an answer"),
+        ("ack_lost", {"after_bytes": 150.0}, "connections are cut after 150 bytes of answers"),
         ("never_sent", {}, "connections are cut at the first byte of a request"),
         ("blackhole", {}, "all data vanishes on the way to the server and on the way back"),
         ("blackhole", {"upstream": 0.0}, "all data vanishes on the way back"),

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from doorbuster.model.fault import FaultPlan, FaultWindow
@@ -20,6 +21,7 @@ class Stretch:
     plan: FaultPlan
     start_s: float
     end_s: float
+    pulse: int = 0
 
 
 def stretches(plans: Sequence[FaultPlan]) -> list[Stretch]:
@@ -32,10 +34,11 @@ def _stretches(plan: FaultPlan) -> Iterator[Stretch]:
     if plan.pulse_s is None or plan.every_s is None:
         yield Stretch(plan, plan.start_s, end_s)
         return
-    start_s = plan.start_s
-    while start_s < end_s:
-        yield Stretch(plan, start_s, min(end_s, start_s + plan.pulse_s))
-        start_s += plan.every_s
+    for number in count():
+        start_s = plan.start_s + number * plan.every_s
+        if start_s >= end_s:
+            return
+        yield Stretch(plan, start_s, min(end_s, start_s + plan.pulse_s), number)
 
 
 class Timeline:
@@ -71,7 +74,7 @@ class Timeline:
     async def _play(self, stretch: Stretch, start_us: int, journal: Journal) -> None:
         await _sleep_until(start_us, stretch.start_s)
         plan = stretch.plan
-        fault = make_fault(plan.kind, plan.parameters)
+        fault = make_fault(plan.kind, plan.parameters).pulse(stretch.pulse)
         applied_us = time.time_ns() // 1000
         self._active.append(plan.label)
         self._on_change()

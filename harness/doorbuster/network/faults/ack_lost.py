@@ -1,7 +1,7 @@
 """The answer is lost."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from doorbuster.network.faults.base import Fault, over_touched
 from doorbuster.network.probe import Ending
@@ -10,16 +10,29 @@ from doorbuster.network.toxics import LimitData, Toxic
 
 @dataclass(frozen=True)
 class AckLost(Fault):
-    """The connection is closed at the first byte of an answer, so what was asked has happened and nobody is told."""
+    """The connection is closed at the first byte of an answer, so what was asked has happened and nobody is told.
+
+    ``after_bytes`` more bytes pass first, and ``step_bytes`` more in each pulse than in the one before: so a flow of
+    several calls loses its connection at one call after the other.
+    """
 
     kind: ClassVar[str] = "ack_lost"
     endings: ClassVar[frozenset[Ending]] = frozenset({"eof", "reset"})
+    after_bytes: int = 0
+    step_bytes: int = 0
+
+    def pulse(self, number: int) -> Self:
+        return replace(self, after_bytes=self.after_bytes + number * self.step_bytes)
 
     def toxics(self) -> tuple[Toxic, ...]:
-        return (LimitData(limit_bytes=0, stream="downstream", name=self._toxic_name("downstream")),)
+        limit = LimitData(limit_bytes=self.after_bytes, stream="downstream", name=self._toxic_name("downstream"))
+        return (limit,)
 
     def describe(self) -> str:
-        return "connections are cut at the first byte of an answer"
+        if self.step_bytes:
+            return f"connections are cut in the middle of answers, {self.step_bytes} bytes later in each pulse"
+        where = f"after {self.after_bytes} bytes of answers" if self.after_bytes else "at the first byte of an answer"
+        return f"connections are cut {where}"
 
     @property
     def proof_sql(self) -> str:

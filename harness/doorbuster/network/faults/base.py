@@ -79,6 +79,10 @@ class Fault:
         except BadToxic as error:
             raise BadParameters(f"fault {self.kind}: {error}") from error
 
+    def pulse(self, number: int) -> Self:
+        """The fault as it acts in its pulse ``number``, from 0: mostly the same every time."""
+        return self
+
     def toxics(self) -> tuple[Toxic, ...]:
         """The toxics that make up the fault."""
         return ()
