@@ -85,8 +85,12 @@ select broken.order_id, broken.order_key, product, cart, lines, deducted, case w
                  is not null then 'until it was removed'
             when lines <> coalesce((select arg_max(units, commit) from sold
                                     where sold.order_id = broken.order_id and sold.product = broken.product), 0)
-              or deducted <> coalesce((select -sum(delta) from stock join made_by using (commit)
-                                       where made_by.order_key = broken.order_key and stock.product = broken.product), 0)
+              or moved <> coalesce((select -sum(delta) from movement_events m
+                                    where m.order_id = broken.order_id and m.product = broken.product), 0)
+              or orders_of_key = 1   -- of several, what another one took is not this one's
+                 and deducted <> coalesce((select -sum(delta) from stock join made_by using (commit)
+                                           where made_by.order_key = broken.order_key
+                                             and stock.product = broken.product), 0)
                  then 'until a later transaction'
             else 'never repaired' end as how_long,
        born as commit, lsn, broken.attempt, attempts.outcome as answered, story(broken.order_key) as attempts
