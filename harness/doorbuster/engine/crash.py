@@ -20,18 +20,18 @@ from doorbuster.drive.history import History
 from doorbuster.drive.workload import shelf_item
 from doorbuster.engine.aftermath import LOST, SAME, Aftermath, aftermath
 from doorbuster.engine.cut import carts, lengthen_ids
-from doorbuster.engine.errors import HarnessError, UsageError
+from doorbuster.engine.errors import NotPossible, UsageError
 from doorbuster.engine.house import TEMPLATE, House
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
+from doorbuster.engine.undriven import leave_undriven
 from doorbuster.model.contract import Contract
 from doorbuster.model.crash import Crash
 from doorbuster.model.events import Judging, Progress
 from doorbuster.model.server import Server
 from doorbuster.postgres.databases import Databases
 from doorbuster.postgres.deploy import deploy_files
-from doorbuster.postgres.embedded import EmbeddedServer
 from doorbuster.record.seal import seal_journals
 
 PRODUCTS = 40
@@ -42,11 +42,14 @@ async def run_crash(stage: Stage) -> None:
     """Drive a scenario of kind ``crash`` and leave its recorded tables in the stage's folder, ready to be judged.
 
     Raises:
-        UsageError: an answer or a statement that the contract does not fit; HarnessError: no server that may be killed.
+        UsageError: an answer or a statement that the contract does not fit; HarnessError: the harness failed.
     """
     crash = stage.scenario.crash or Crash()
-    async with own_server(stage.house, stage.contract, crash) as server:
-        await (_under_load if crash.at == "load" else _at_statements)(stage, crash, server)
+    try:
+        async with own_server(stage.house, stage.contract, crash) as server:
+            await (_under_load if crash.at == "load" else _at_statements)(stage, crash, server)
+    except NotPossible as reason:
+        leave_undriven(stage, str(reason))
 
 
 @asynccontextmanager
@@ -54,12 +57,12 @@ async def own_server(house: House, contract: Contract, crash: Crash) -> AsyncIte
     """A server with the contract deployed that nobody else needs.
 
     Raises:
-        HarnessError: the house's server is not one that we may kill, or copy.
+        NotPossible: the house's server is not one that we may kill.
     """
-    if not isinstance(house.server, EmbeddedServer):
-        raise HarnessError("crashes need a server of the harness's own (--postgres embedded)")
-    server = EmbeddedServer(house.server.binaries, house.guardian, settings=crash.settings)
-    await asyncio.to_thread(server.__enter__)
+    if not house.server.capabilities.can_crash:
+        raise NotPossible(house.server.capabilities.lacks)
+    opened = house.runtime.open(crash.settings)
+    server = await asyncio.to_thread(opened.__enter__)
     try:
         files = [Path(f) for f in contract.schema.files]
 
@@ -69,7 +72,7 @@ async def own_server(house: House, contract: Contract, crash: Crash) -> AsyncIte
         await Databases(server).create_template(TEMPLATE, deploy)
         yield server
     finally:
-        await asyncio.to_thread(server.__exit__, None, None, None)
+        await asyncio.to_thread(opened.__exit__, None, None, None)
 
 
 async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:

@@ -13,23 +13,22 @@ from doorbuster.host.cache import cache_folder
 from doorbuster.host.guardian import Guardian
 from doorbuster.host.scratch import scratch_folder, sweep
 from doorbuster.model.events import Event, Notice, Preparing
-from doorbuster.model.server import Server
+from doorbuster.model.server import Runtime, Server
 from doorbuster.network.binary import find_toxiproxy
 from doorbuster.network.server import ToxiproxyServer
-from doorbuster.postgres.binaries import find_binaries
 from doorbuster.postgres.databases import Databases
 from doorbuster.postgres.deploy import deploy_files
-from doorbuster.postgres.embedded import EmbeddedServer
+from doorbuster.postgres.runtimes import PostgresChoice, runtime_of
 
 TEMPLATE = "doorbuster_template"
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Where the user says the tools are; None: look for them."""
+    """Where the user says the tools are; without a path they are looked for."""
 
     toxiproxy: Path | None = None
-    pg_bin: Path | None = None
+    postgres: PostgresChoice = field(default_factory=PostgresChoice)
 
 
 @dataclass(slots=True)
@@ -44,10 +43,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A house that is open. ``template`` names the database to clone."""
+    """A house that is open. ``template`` names the database to clone; ``runtime`` has more servers like ``server``."""
 
     guardian: Guardian
     scratch: Path
+    runtime: Runtime
     server: Server
     toxiproxy: ToxiproxyServer
     template: str
@@ -73,16 +73,18 @@ def open_house(
         known.toxiproxy["version"] = binary.version
         toxiproxy = stack.enter_context(ToxiproxyServer(binary, guard=guardian, base=scratch))
         emit(Preparing("Postgres"))
-        server = stack.enter_context(EmbeddedServer(find_binaries(tools.pg_bin), guardian))
+        runtime = runtime_of(tools.postgres, guardian)
+        server = stack.enter_context(runtime.open())
         known.postgres.update(version=server.version, runtime=server.runtime)
         emit(Preparing(f"deploying {contract.contract.name}"))
-        asyncio.run(_deploy(server, contract, known))
+        template = server.prefix + TEMPLATE
+        asyncio.run(_deploy(server, template, contract, known))
         for notice in known.notices:
             emit(Notice(notice))
-        yield House(guardian, scratch, server, toxiproxy, TEMPLATE)
+        yield House(guardian, scratch, runtime, server, toxiproxy, template)
 
 
-async def _deploy(server: Server, contract: LoadedContract, known: Known) -> None:
+async def _deploy(server: Server, template: str, contract: LoadedContract, known: Known) -> None:
     """Deploy the contract's files into the template."""
     files = [Path(f) for f in contract.contract.schema.files]
 
@@ -92,7 +94,7 @@ async def _deploy(server: Server, contract: LoadedContract, known: Known) -> Non
         known.notices += [f"{n.file.name}:{n.line}: {n.severity}: {n.message}" for n in told]
         known.contract["function_sha256"] = await _function_hash(dsn)
 
-    await Databases(server).create_template(TEMPLATE, deploy)
+    await Databases(server).create_template(template, deploy)
 
 
 _FUNCTIONS = """

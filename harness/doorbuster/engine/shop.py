@@ -25,12 +25,14 @@ GRACE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A database that is open for business. ``direct`` reaches it around the faults."""
+    """A database that is open for business. ``direct`` reaches it around the faults; ``no_log`` is why its log says
+    nothing, if it does not."""
 
     direct: Target
     connection: asyncpg.Connection
     tables: tuple[Table, ...]
     slot: str
+    no_log: str | None = None
 
     async def close_and_read(self, folder: Path) -> str | None:
         """End every buyer's session, then write the log to ``folder``; why it could not be read, or None.
@@ -39,6 +41,8 @@ class Shop:
         """
         await self._end_sessions()
         save_catalogue(self.tables, folder / "catalogue.json")
+        if self.no_log is not None:
+            return self.no_log
         try:
             await read_log(self.connection, self.slot, self.tables, folder)
         except (Unobservable, asyncpg.PostgresError) as problem:
@@ -72,16 +76,19 @@ async def open_shop(
 ) -> AsyncIterator[Shop]:
     """Clone ``template`` into the database ``name``, open the log, stock the shelves; all gone at the end.
 
+    Where others have databases on the server, ours begins with the server's prefix. Without logical decoding the shop
+    is open all the same, and reading its log says why there is none.
+
     Raises:
         UsageError: the contract's statements or tables do not fit the database.
     """
-    databases = Databases(server)
+    databases, name = Databases(server), server.prefix + name
     await databases.clone(template, name)
     target = Target(server.host, server.port, server.user, server.password, name)
     try:
         connection = await backstage.connect(target)
         try:
-            yield await _opened(target, connection, name, contract, items)
+            yield await _opened(server, target, connection, name, contract, items)
         finally:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await connection.execute(
@@ -94,14 +101,17 @@ async def open_shop(
 
 
 async def _opened(
-    target: Target, connection: asyncpg.Connection, slot: str, contract: Contract, items: Sequence[ShelfItem]
-) -> Shop:
+    server: Server, target: Target, connection: asyncpg.Connection, slot: str, contract: Contract,
+    items: Sequence[ShelfItem],
+) -> Shop:  # fmt: skip
+    no_log = None if server.capabilities.logical else f"the server's log is no witness: {server.capabilities.lacks}"
     try:
         tables = await read_catalogue(connection, contract.tables)
-        await open_witness(connection, tables, slot)
+        if no_log is None:
+            await open_witness(connection, tables, slot)
         await stock_shelves(connection, contract, items)
     except (UnreadableTable, StatementFailed) as problem:
         raise UsageError(str(problem)) from None
     except asyncpg.PostgresError as problem:
         raise HarnessError(f"the log cannot be opened: {problem}") from None
-    return Shop(target, connection, tables, slot)
+    return Shop(target, connection, tables, slot, no_log)

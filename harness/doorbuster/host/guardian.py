@@ -101,6 +101,17 @@ class Guardian:
         """The folder is deleted, or may stay."""
         self._send({"forget_folder": str(path)})
 
+    def watch_task(self, name: str, module: str, text: str) -> None:
+        """Should the harness die, ``python -m module`` is run with ``text`` as its input, for what no signal removes.
+
+        Secrets belong into ``text``: an argument could be seen by every user of the machine.
+        """
+        self._send({"watch_task": name, "module": module, "text": text})
+
+    def forget_task(self, name: str) -> None:
+        """The task need not be done any more."""
+        self._send({"forget_task": name})
+
     def _send(self, message: dict[str, Any]) -> None:
         if self._process is None or self._process.stdin is None or os.getpid() != self._owner:
             return
@@ -110,11 +121,12 @@ class Guardian:
 
 
 class Watch:
-    """What the guardian knows: processes with their stop signals, folders, and who the harness is."""
+    """What the guardian knows: processes with their stop signals, folders, tasks, and who the harness is."""
 
     def __init__(self) -> None:
         self.processes: dict[int, tuple[ProcessId, int]] = {}
         self.folders: dict[str, None] = {}
+        self.tasks: dict[str, tuple[str, str]] = {}
         self.harness: ProcessId | None = None
 
     def take(self, message: dict[str, Any]) -> None:
@@ -129,9 +141,13 @@ class Watch:
             self.folders[message["watch_folder"]] = None
         if "forget_folder" in message:
             self.folders.pop(message["forget_folder"], None)
+        if "watch_task" in message:
+            self.tasks[message["watch_task"]] = (message["module"], message["text"])
+        if "forget_task" in message:
+            self.tasks.pop(message["forget_task"], None)
 
     def clean(self) -> None:
-        """Ends the processes with their trees, then deletes the folders."""
+        """Ends the processes with their trees, deletes the folders, and does the tasks."""
         trees = [p for process, _ in self.processes.values() for p in process_table.tree(process)]
         for process, stop_signal in self.processes.values():
             process_table.send(process, stop_signal)
@@ -139,6 +155,17 @@ class Watch:
         process_table.kill_all([p for process in left for p in process_table.tree(process)])
         for folder in self.folders:
             remains.remove_folder(Path(folder))
+        for module, text in self.tasks.values():
+            _do(module, text)
+
+
+def _do(module: str, text: str) -> None:
+    """Runs a module of ours with ``text`` as its input, for a limited time."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(
+            [sys.executable, "-P", "-m", module], input=text, text=True, timeout=CLEANING_S, check=False,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
 
 
 def _words(process: ProcessId | None) -> tuple[int, str] | None:

@@ -1,5 +1,7 @@
 """A Postgres server, whichever way it is run."""
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -9,11 +11,13 @@ from typing import Protocol
 class ServerCapabilities:
     """What the harness may do with a server.
 
-    ``can_crash``: ``kill`` and ``restart`` work; ``logical``: it has logical decoding, so its log is a witness.
+    ``can_crash``: ``kill``, ``kill_backend`` and ``restart`` work; ``logical``: it has logical decoding, so its log is
+    a witness; ``lacks`` says in words what is missing, and what would help.
     """
 
     can_crash: bool
     logical: bool
+    lacks: str = ""
 
 
 class Server(Protocol):
@@ -39,7 +43,11 @@ class Server(Protocol):
 
     @property
     def runtime(self) -> str:
-        """How it is run: "embedded", "docker" or "given"."""
+        """How it is run: "embedded", "docker", "compose" or "given"."""
+
+    @property
+    def prefix(self) -> str:
+        """What the names of our databases and slots begin with; not empty where others have theirs on the server."""
 
     @property
     def capabilities(self) -> ServerCapabilities: ...
@@ -63,5 +71,18 @@ class Server(Protocol):
     def kill(self) -> None:
         """SIGKILL to every process of the server, as a power cut would end it, and waits until they are gone."""
 
+    def kill_backend(self, pid: int) -> None:
+        """SIGKILL to one process of the server, ``pid`` as ``pg_backend_pid()`` tells it."""
+
     def restart(self) -> None:
         """After ``kill``: starts it on the same port, and waits for recovery to end."""
+
+
+class Runtime(Protocol):
+    """A way to have a server, as ``--postgres`` names it."""
+
+    def open(self, settings: Mapping[str, str] | None = None) -> AbstractContextManager[Server]:
+        """A server for the length of a block, with ``settings`` over the usual ones; then gone, or left as found.
+
+        One whose settings are not ours to change ignores them. Where ``can_crash``, each block has a server of its own.
+        """

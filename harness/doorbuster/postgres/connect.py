@@ -1,6 +1,7 @@
 """Connections of the harness's own, straight to the server."""
 
 import asyncio
+import re
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -10,11 +11,18 @@ import asyncpg
 
 CONNECT_S = 15.0
 T = TypeVar("T")
+_PASSWORD = re.compile(r"(\bpostgres(?:ql)?://[^\s:/@]*:)[^\s@/]*(@)")
+_QUERY_PASSWORD = re.compile(r"(\b(?:password|pgpassword)=)[^\s&'\"]+", re.IGNORECASE)
 
 
 def uri(user: str, password: str, host: str, port: int, database: str) -> str:
     """A libpq connection URI; without TLS, which a server on the loopback interface need not have."""
     return f"postgresql://{quote(user, '')}:{quote(password, '*')}@{host}:{port}/{quote(database, '')}?sslmode=disable"
+
+
+def redacted(text: str) -> str:
+    """``text`` with the password of every connection URI in it made unreadable."""
+    return _QUERY_PASSWORD.sub(r"\1***", _PASSWORD.sub(r"\1***\2", text))
 
 
 async def connect(dsn: str, **settings: str) -> asyncpg.Connection:

@@ -42,6 +42,7 @@ class EmbeddedServer:
     host = LOOPBACK
     user = data_folder.SUPERUSER
     runtime = "embedded"
+    prefix = ""
 
     def __init__(
         self,
@@ -150,6 +151,19 @@ class EmbeddedServer:
         left = process_table.kill_all(process_table.tree_of(process.pid), STOP_S)
         process.wait()
         self._bury(left)
+
+    def kill_backend(self, pid: int) -> None:
+        """SIGKILL to one of the server's processes; harmless if it is gone.
+
+        Raises:
+            ServerError: the server does not run, or the process is not one of its.
+        """
+        backend = process_table.identify(pid)
+        if backend is None:
+            return
+        if backend not in process_table.tree_of(self._running().pid):
+            raise ServerError(f"process {pid} is none of the server's")
+        process_table.send(backend, signal.SIGKILL)
 
     def restart(self) -> None:
         """Starts it again on the same port after ``kill`` or ``stop``; returns when recovery is over.

@@ -1,8 +1,6 @@
 """Something happens at one statement of an order; then the server is waited for, and the buyer tries again."""
 
 import asyncio
-import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -238,7 +236,7 @@ class StatementCrash:
             return None, control
         began = time.monotonic()
         if kind == "kill_backend":
-            os.kill(pid, signal.SIGKILL)
+            await asyncio.to_thread(self._server.kill_backend, pid)
         else:
             await asyncio.to_thread(self._server.kill)
             await asyncio.to_thread(self._server.restart)
