@@ -1,7 +1,7 @@
 -- The canonical tables that checks read, made from the contract's events (stock_events, order_events, line_events,
 -- movement_events) and the client's history. `commit` is a transaction's number in commit order, from 1; every table
 -- that has one speaks of the state at that commit's end, never in the middle of it. Instants are microseconds of the
--- wall clock since 1970. docs/checks.md describes the tables; docs/soundness.md says why the rules are what they are.
+-- wall clock since 1970. docs/checks.md describes the tables and says why the rules are what they are.
 
 create macro clock(us) as strftime(make_timestamp(us), '%H:%M:%S.%f');
 
@@ -172,30 +172,47 @@ with off as (
 select kind, product, commit, ts_us, off, sum(off) over (partition by kind, product order by commit) as discrepancy
 from off join commits using (commit) where tag is null;
 
+-- The last commit by an instant of the wall clock. Timestamps are not quite in commit order: the last in commit order counts.
+create table instants as
+select ts_us, max(commit) as commit
+from (select ts_us, max(commit) over (order by ts_us, commit) as commit from commits) group by ts_us;
+
+-- When nothing can be done for an attempt any more: its answer came, or its last commit, if that is later. Behind HTTP an
+-- attempt without an answer may go on for ever.
+create view attempt_ends as
+select attempt, greatest(coalesce(case when outcome <> 'unknown' or not has_strays then returned_us end, 9223372036854775807), coalesce(last_us, 0))
+           as work_ends_us
+from attempts left join (select attempt, max(ts_us) as last_us from commits where attempt is not null group by attempt)
+    using (attempt), (select count(*) > 0 as has_strays from strays);
+
 -- For flows of several transactions: when nobody was between two steps of an order of a product.
 create table quiet as
 with activity as (
-    select product, invoked_us as from_us,
-           greatest(coalesce(returned_us, (select max(ts_us) from commits)), coalesce(last_us, 0)) as to_us
+    select product, invoked_us as from_us, work_ends_us as to_us
     from (select * from attempts where (select multi_step from settings))
-    join carts using (order_key)
-    left join (select attempt, max(ts_us) as last_us from commits where attempt is not null group by attempt) using (attempt)
+    join carts using (order_key) join attempt_ends using (attempt)
 ), busy as (
     select product, from_us, max(to_us) over (partition by product order by from_us
                                               rows between unbounded preceding and 1 preceding) as busy_until
     from activity
 )
-select product, busy_until as from_us, from_us as to_us from busy where from_us > busy_until
+select product, busy_until as from_us from busy where from_us > busy_until
 union all
-select product, max(to_us), 9223372036854775807 from activity group by product;
+select product, max(to_us) from activity group by product;
 
 -- Discrepancies that convict. One transaction an order: after any commit. A flow of several: in a quiet stretch. A shop
 -- that repairs later: once its limit is over, or at the end of the log. `until_us` is when it was repaired, or null.
 create table unrest as
-with still as (   -- the discrepancy in each quiet stretch
-    select kind, quiet.product, quiet.from_us, commit, discrepancy,
-           lag(discrepancy, 1, 0) over (partition by kind, quiet.product order by quiet.from_us) as earlier
-    from quiet asof join drift on drift.product = quiet.product and drift.ts_us <= quiet.from_us
+with so_far as (   -- timestamps are not quite in commit order: by an instant, the last in commit order counts
+    select kind, product, ts_us, max(commit) over (partition by kind, product order by ts_us, commit) as commit from drift
+), still as (   -- the discrepancy in each quiet stretch
+    select found.kind, found.product, from_us, found.commit, discrepancy,
+           lag(discrepancy, 1, 0) over (partition by found.kind, found.product order by from_us) as earlier
+    from (select kinds.kind, quiet.product, quiet.from_us, so_far.commit
+          from quiet cross join (select distinct kind from drift) as kinds
+          asof join so_far on so_far.kind = kinds.kind and so_far.product = quiet.product and so_far.ts_us <= quiet.from_us)
+         as found
+    join drift on drift.kind = found.kind and drift.product = found.product and drift.commit = found.commit
 ), episode as (   -- from a commit that breaks the balance to the one that restores it
     select kind, product, commit, ts_us, discrepancy, lag(discrepancy, 1, 0) over so_far as earlier,
            lead(ts_us) over so_far as next_us
@@ -244,25 +261,31 @@ where order_class = 'valid' and outcome in ('aborted', 'error', 'unknown', 'refu
 
 -- Between which instants a stock entry may have been seen with `after` units: from its commit's timestamp, which comes
 -- before it is visible, to the moment when the next version was surely visible: that version's maker had its answer, or
--- its next writer had a timestamp. Several changes of an entry in one commit are one version. Before its first version an
--- entry holds nothing. Only for products of which `doubted` asks.
+-- its next writer had a timestamp; otherwise never. The harness stocks a product before anyone may ask for it. Several
+-- changes of an entry in one commit are one version. Before its first version an entry holds nothing. Only for products of
+-- which `doubted` asks.
 create table stock_windows as
-with version as (
+with first_asked as (
+    select product, min(invoked_us) as asked_us
+    from carts semi join (select distinct product from doubted) using (product) join attempts using (order_key) group by product
+), version as (
     select entry, product, stock_events.commit, after, made_by.ts_us,
-           case when outcome = 'ok' then returned_us end as acknowledged_us
+           case when outcome = 'ok' then returned_us
+                when made_by.tag in ('initial', 'stock') and made_by.ts_us < asked_us then asked_us - 1 end as acknowledged_us
     from stock_events semi join doubted using (product)
     join made_by on made_by.commit = stock_events.commit
     left join attempts on attempts.attempt = made_by.attempt
+    left join first_asked using (product)
 ), sure as (
-    select *, row_number() over entry_so_far as n,
-           greatest(ts_us, least(acknowledged_us, lead(ts_us) over entry_so_far)) as sure_us
+    select *, row_number() over entry_so_far as n,   -- least() passes over NULL
+           greatest(ts_us, coalesce(least(acknowledged_us, lead(ts_us) over entry_so_far), 9223372036854775807)) as sure_us
     from version window entry_so_far as (partition by entry, product order by commit)
 )
 select entry, product, n, commit, after, ts_us as from_us,
        coalesce(lead(sure_us) over (partition by entry, product order by n), 9223372036854775807) as until_us
 from sure
 union all
-select entry, product, 0, 0, 0, -9223372036854775807, coalesce(sure_us, ts_us) from sure where n = 1;
+select entry, product, 0, 0, 0, -9223372036854775807, sure_us from sure where n = 1;
 
 -- The least stock that `doubted` can have met, over its whole stretch. Where the contract claims an order key, what this
 -- key's own order took counts as there: a buyer cannot be sold out by himself.

@@ -5,7 +5,8 @@
 -- sound: The key of an order is that of the attempt whose tag its transaction carries, so two orders of one key that are live
 --   in one committed state are two orders for one wish. An attempt counts as later only if it was invoked after the order
 --   was surely visible: an answer that gave it had returned, or a later writer of a row that it changed had a timestamp. A
---   commit's own timestamp comes before it is visible and is not used. An order that was cancelled denies nothing.
+--   commit's own timestamp comes before it is visible and is not used. An order that was cancelled denies nothing, and the
+--   units that it gave up may be taken again.
 -- exercised by: Retries after a lost answer whose first try had committed, and attempts of one key that overlap.
 
 -- violations
@@ -35,11 +36,18 @@ with several as (
     select order_key, product, -sum(delta) as units, max(commit) as commit
     from stock join (select made_by.* from made_by semi join suspect using (order_key)) as made_by using (commit)
     where tag is null group by order_key, product
+), given_up as (   -- by a cancellation that is not this key's own: those units may be taken once more
+    select orders.order_key, product, -sum(delta) as units
+    from sold join orders using (order_id) left join made_by on made_by.commit = sold.commit
+    where delta < 0 and orders.order_key in (select order_key from suspect)
+      and made_by.order_key is distinct from orders.order_key
+    group by orders.order_key, product
 ), beyond as (
     select order_key, 'more units taken than its cart' as problem,
            format('{} of product {} instead of {}', taken.units, product, coalesce(carts.units, 0)) as evidence, commit
-    from taken left join carts using (order_key, product)
-    where taken.units > coalesce(carts.units, 0) and order_key in (select order_key from carts)
+    from taken left join carts using (order_key, product) left join given_up using (order_key, product)
+    where taken.units > coalesce(carts.units, 0) + coalesce(given_up.units, 0)
+      and order_key in (select order_key from carts)
 ), own as (
     select orders.* from orders semi join many using (order_key) where not by_harness
 ), seen as (   -- from when on an order of the key was surely visible

@@ -17,9 +17,14 @@ with suspect as (
 ), at_rest as (
     select balance.* from balance, settings where not multi_step and not eventual
     union all
-    select balance.* from quiet asof join balance on balance.product = quiet.product and balance.ts_us <= quiet.from_us
+    select balance.* from balance join (   -- timestamps are not quite in commit order: the last in commit order counts
+        select distinct quiet.product, so_far.commit
+        from quiet asof join (select product, ts_us, max(commit) over (partition by product order by ts_us, commit) as commit
+                              from balance) as so_far
+          on so_far.product = quiet.product and so_far.ts_us <= quiet.from_us) using (product, commit), settings
+    where multi_step and not eventual
     union all
-    select balance.* from balance, settings where eventual and not multi_step
+    select balance.* from balance, settings where eventual
     qualify row_number() over (partition by product order by commit desc) = 1
 ), found as (
     select product, commit, 'stock is negative' as problem, null as units_on_orders, null as supplied

@@ -3,8 +3,8 @@
 -- means: With no fault active nor just ended, a valid order for which enough stock was there throughout did not go through,
 --   after all its retries.
 -- sound: Enough stock means the least that any version possibly visible from its first attempt to its last answer held, for
---   every product; orders within two seconds of a fault are left out, as are attempts that the harness itself broke off, and
---   "sold out" is another check's business.
+--   every product; orders within two seconds of a fault are left out, as are attempts that the harness itself broke off.
+--   "Sold out" is another check's business, and so is a refusal where the order is there.
 -- exercised by: Valid orders that ran outside the faults and were not told "sold out".
 
 -- violations
@@ -16,7 +16,9 @@ select calm.order_key, calm.outcome, tries, code, message, clock(calm.invoked_us
        (select min(low) from least_stock where asked_for = 'order' and least_stock.attempt = last_attempt) as least_stock,
        story(calm.order_key) as attempts
 from order_results calm join attempts on attempts.attempt = last_attempt and attempts.order_key = calm.order_key
-where calm.outcome in ('aborted', 'error', 'unknown', 'refused') and order_class = 'valid' and code is distinct from 'stopped'
+where (calm.outcome in ('aborted', 'error', 'unknown')
+       or calm.outcome = 'refused' and calm.order_key not in (select order_key from orders where order_key is not null))
+  and order_class = 'valid' and code is distinct from 'stopped'
   and last_attempt not in (select attempt from short)
   and last_attempt in (select attempt from least_stock where asked_for = 'order')
   and not exists (select 1 from fault_windows

@@ -12,7 +12,9 @@ from doorbuster.config.thresholds import parse_threshold
 from doorbuster.judge.checks import Ground, run_checks, unobservable
 from doorbuster.judge.figures import count, judge_thresholds, latency_points, outcome_counts, phase_results
 from doorbuster.judge.findings import with_findings
+from doorbuster.judge.pictures import outcome_points, stock_lines
 from doorbuster.judge.rows import LogNotUnderstood
+from doorbuster.judge.stories import with_stories
 from doorbuster.judge.views import blind_spots, create_views, has_mappings, open_run
 from doorbuster.model.check import CheckResult, CheckStatus, CheckText, ThresholdResult, ThresholdStatus
 from doorbuster.model.contract import Contract
@@ -98,13 +100,15 @@ def _judge(
         phases=phases,
         faults=faults,
         thresholds=thresholds,
-        checks=tuple(results),
+        checks=with_stories(connection, results),
         attribution=_attribution(connection),
         timeline=latency_points(connection, start_us),
         fault_windows=_windows(connection, start_us),
         schedules=_kind_facts(facts, "schedules"),
         cuts=_kind_facts(facts, "cuts"),
         crashes=_kind_facts(facts, "crashes"),
+        outcomes_over_time=outcome_points(connection, start_us),
+        stock_over_time=stock_lines(connection, start_us),
     )
 
 

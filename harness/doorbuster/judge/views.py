@@ -180,13 +180,14 @@ def _create_settings(connection: duckdb.DuckDBPyConnection, contract: Contract, 
     limit_s = contract.rules.eventual_limit_s
     connection.execute(
         "create table settings as select ?::bool as multi_step, ?::bool as eventual, ?::bigint as eventual_limit_us, "
-        "?::bool as negative_stock_allowed, ?::bool as has_movements, ?::bool as claims_key",
+        "?::bool as negative_stock_allowed, ?::bool as has_movements, ?::bool as moves_by_order, ?::bool as claims_key",
         [
             len(contract.place.calls) > 1,
             contract.rules.atomicity == "eventual",
             None if limit_s is None else int(limit_s * 1e6),
             contract.rules.negative_stock == "allowed",
             contract.movements is not None,
+            contract.movements is not None and contract.movements.order is not None,
             contract.orders is not None and contract.orders.order_key is not None,
         ],
     )
