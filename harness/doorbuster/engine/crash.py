@@ -27,7 +27,7 @@ from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
 from doorbuster.engine.undriven import leave_undriven
 from doorbuster.model.contract import Contract
-from doorbuster.model.crash import Crash
+from doorbuster.model.crash import GENTLE, Crash
 from doorbuster.model.events import Judging, Progress
 from doorbuster.model.server import Server
 from doorbuster.postgres.databases import Databases
@@ -46,21 +46,24 @@ async def run_crash(stage: Stage) -> None:
     """
     crash = stage.scenario.crash or Crash()
     try:
-        async with own_server(stage.house, stage.contract, crash) as server:
+        async with server_for(stage.house, stage.contract, crash) as server:
             await (_under_load if crash.at == "load" else _at_statements)(stage, crash, server)
     except NotPossible as reason:
         leave_undriven(stage, str(reason))
 
 
 @asynccontextmanager
-async def own_server(house: House, contract: Contract, crash: Crash) -> AsyncIterator[Server]:
-    """A server with the contract deployed that nobody else needs.
+async def server_for(house: House, contract: Contract, crash: Crash) -> AsyncIterator[Server]:
+    """A server with the contract deployed that nobody else needs; the house's own, where none of it is to be killed.
 
     Raises:
         NotPossible: the house's server is not one that we may kill.
     """
     if not house.server.capabilities.can_crash:
-        raise NotPossible(house.server.capabilities.lacks)
+        if crash.at == "load" or crash.settings or not set(crash.kinds) <= set(GENTLE):
+            raise NotPossible(house.server.capabilities.lacks)
+        yield house.server
+        return
     opened = house.runtime.open(crash.settings)
     server = await asyncio.to_thread(opened.__enter__)
     try:
@@ -79,7 +82,7 @@ async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:
     contract, folder = stage.contract, stage.folder
     items = [shelf_item(contract, n, PLENTY) for n in range(1, PRODUCTS + 1)]
     started = time.monotonic()
-    async with open_shop(server, TEMPLATE, _name(stage), contract, items) as shop:
+    async with open_shop(server, server.prefix + TEMPLATE, _name(stage), contract, items) as shop:
         with facts(folder, stage.seed) as known, History(folder) as history:
             # What the harness itself put there must survive also on a server that may lose what it said it had stored.
             await shop.connection.execute("checkpoint")
@@ -107,7 +110,8 @@ async def _at_statements(stage: Stage, crash: Crash, server: Server) -> None:
     contract, folder = stage.contract, stage.folder
     started = time.monotonic()
     clean = carts(contract, crash.lines, 0, 2)
-    async with open_shop(server, TEMPLATE, _name(stage), contract, [i for cart in clean for i in cart]) as shop:
+    first = [i for cart in clean for i in cart]
+    async with open_shop(server, server.prefix + TEMPLATE, _name(stage), contract, first) as shop:
         with facts(folder, stage.seed) as known, History(folder) as history:
             known["start_us"] = time.time_ns() // 1000
             await lengthen_ids(shop.connection)  # before the points bring sequences of their own, which count

@@ -18,7 +18,7 @@ from doorbuster.model.contract import Contract
 from doorbuster.model.server import Server
 from doorbuster.postgres.databases import Databases
 from doorbuster.record.catalogue import Table, UnreadableTable, read_catalogue, save_catalogue
-from doorbuster.record.wal import Unobservable, open_witness, read_log
+from doorbuster.record.wal import Unobservable, leave_no_log, open_witness, read_log
 
 GRACE_S = 5.0
 
@@ -39,15 +39,17 @@ class Shop:
 
         The proxies must be gone by now: bytes still inside one can be executed by a session that looks idle.
         """
-        await self._end_sessions()
         save_catalogue(self.tables, folder / "catalogue.json")
-        if self.no_log is not None:
-            return self.no_log
+        reason = self.no_log
         try:
-            await read_log(self.connection, self.slot, self.tables, folder)
-        except (Unobservable, asyncpg.PostgresError) as problem:
-            return f"the log could not be read: {problem}"
-        return None
+            await self._end_sessions()
+            if reason is None:
+                await read_log(self.connection, self.slot, self.tables, folder)
+        except (Unobservable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as problem:
+            reason = f"the log could not be read: {problem}"
+        if reason is not None:
+            leave_no_log(folder)
+        return reason
 
     async def _end_sessions(self) -> None:
         """Wait until no buyer's session is left; a session that waits for a lock outlives its client and commits."""

@@ -11,7 +11,8 @@ import asyncpg
 import duckdb
 
 from doorbuster.record.catalogue import Table
-from doorbuster.record.seal import quoted, write_parquet
+from doorbuster.record.seal import empty_table, quoted, write_parquet
+from doorbuster.record.tables import CHANGES, COMMITS
 
 SLOT = "doorbuster"
 PREFIX = "doorbuster"
@@ -69,6 +70,13 @@ async def read_log(connection: asyncpg.Connection, slot: str, tables: Sequence[T
         convert_log(raw, tables, folder)
     finally:
         raw.unlink(missing_ok=True)
+
+
+def leave_no_log(folder: Path) -> None:
+    """Write the two files without a row, where the log could not be read: the run says why, and can be judged."""
+    with duckdb.connect() as connection:
+        for name, columns in (("commits", COMMITS), ("changes", CHANGES)):
+            write_parquet(connection, empty_table(columns), folder / f"{name}.parquet")
 
 
 def convert_log(raw: Path, tables: Sequence[Table], folder: Path) -> None:
