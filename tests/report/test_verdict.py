@@ -4,7 +4,7 @@ import pytest
 from doorbuster.model.check import CheckStatus, ThresholdResult, ThresholdStatus
 from doorbuster.model.result import RunResult
 from doorbuster.model.verdict import Verdict
-from doorbuster.report.story import failures, faults, gaps, measured
+from doorbuster.report.story import failures, faults, gaps, measured, unexercised
 from doorbuster.report.verdict import headline, sentence
 
 from tests.report import samples
@@ -19,7 +19,7 @@ from tests.report import samples
             samples.inconclusive,
             "No verdict: nothing wrong was seen, but what had to be tested was not: duplicate_order",
         ),
-        (samples.slow, "Correct, but too slow: p99 < 500ms in steady in slow_network, measured 612.4 ms"),
+        (samples.slow, "Correct, but too slow: in slow_network 1 order in 100 took 612.4 ms or more (limit 500 ms)."),
         (samples.crashed, "No verdict: the harness could not do its work, which says nothing about the checkout: Conn"),
         (samples.interrupted, "Interrupted: the run was stopped after 60 orders"),
     ],
@@ -40,7 +40,50 @@ def test_an_interrupted_run_is_not_called_inconclusive() -> None:
 def test_a_shops_own_check_is_named() -> None:
     own = samples.check("gift_card", CheckStatus.VIOLATED, violations=1)
     result = samples.run(Verdict.VIOLATION, samples.scenario("s", Verdict.VIOLATION, checks=(own,)))
-    assert "violated “gift_card”" in sentence(result)
+    assert "broke the shop’s own rule “gift_card”" in sentence(result)
+
+
+def test_a_violation_speaks_of_no_limits_and_begins_with_the_worst() -> None:
+    names = ("throughput", "latency", "deadlock", "turned_away", "movements", "oversold")
+    checks = tuple(samples.check(name, CheckStatus.VIOLATED, violations=1) for name in names)
+    result = samples.run(Verdict.VIOLATION, samples.scenario("s", Verdict.VIOLATION, checks=checks))
+    assert sentence(result) == (
+        "Do not ship: the checkout sold more than there was, kept a wrong stock ledger, turned buyers away although "
+        "there was stock, and broke 1 more promise, in 1 of 1 scenario."
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "expected"),
+    [
+        ("p50 < 20ms", 31.0, "half of the orders took 31 ms or more (limit 20 ms)"),
+        ("max < 1s", 2.5, "the slowest order took 2.50 s or more (limit 1,000 ms)"),
+        ("error_rate < 0.1% in calm", 0.25, "0.250% of the orders failed (limit 0.100%)"),
+        ("throughput > 40/s", 38.0, "only 38 orders a second were answered (limit 40)"),
+    ],
+)
+def test_a_broken_limit_is_told_without_its_expression(expression: str, value: float, expected: str) -> None:
+    broken = ThresholdResult(expression, None, value, 900, ThresholdStatus.VIOLATED)
+    result = samples.run(Verdict.SLOW, samples.scenario("s", Verdict.SLOW, thresholds=(broken,)))
+    assert sentence(result) == f"Correct, but too slow: in s {expected}."
+
+
+def test_a_threshold_and_the_check_named_after_its_metric_fail_once() -> None:
+    broken = ThresholdResult("p99 < 500ms", None, 612.4, 600, ThresholdStatus.VIOLATED)
+    checks = (samples.check("latency", CheckStatus.VIOLATED, violations=1),)
+    result = samples.run(Verdict.SLOW, samples.scenario("s", Verdict.SLOW, thresholds=(broken,), checks=checks))
+    assert [f.sort for f in failures(result, {})] == ["threshold"]
+
+
+def test_checks_that_no_scenario_exercised_come_first() -> None:
+    idle = samples.check("duplicate_order", CheckStatus.UNEXERCISED, 0)
+    missed = samples.check("oversold", CheckStatus.UNEXERCISED, 0)
+    result = samples.run(
+        Verdict.PASS, samples.scenario("a"), samples.scenario("b", checks=(missed, idle)),
+        samples.scenario("c", checks=(idle,)),
+    )  # fmt: skip
+    found = [(u.check, u.scenarios, u.held_in) for u in unexercised(result)]
+    assert found == [("duplicate_order", ("b", "c"), 0), ("oversold", ("b",), 1)]
 
 
 def test_every_failure_ends_with_a_command_that_replays_it() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def recheck(folder: Path, listener: Callable[[Mapping[str, CheckText]], Emit]) -
     if not names:
         raise NotARun(f"{folder}: no scenario got as far as its log, so there is nothing to judge")
     emit(RunStarted(folder, run.contract.name, tuple(names), int(earlier.get("seed", 0))))
-    results = [_judged(run, name, emit) for name in names]
+    results = [_judged(run, name, _replays(earlier, name), emit) for name in names]
     verdict = worst(r.verdict for r in results)
     result = RunResult(
         verdict=verdict,
@@ -42,17 +43,25 @@ def recheck(folder: Path, listener: Callable[[Mapping[str, CheckText]], Emit]) -
         contract=earlier.get("contract", {"name": run.contract.name, "function_sha256": ""}),
         scenarios=tuple(results),
         environment=earlier.get("environment", {}),
-        notices=(*earlier.get("notices", ()), "judged again from the stored run"),
+        notices=tuple(dict.fromkeys([*earlier.get("notices", ()), "judged again from the stored run"])),
         error=earlier.get("error"),
     )
     emit(RunFinished(folder, result))
     return result
 
 
-def _judged(run: StoredRun, name: str, emit: Emit) -> ScenarioResult:
-    result = judge_stored(run, name)
+def _judged(run: StoredRun, name: str, replays: Mapping[str, str], emit: Emit) -> ScenarioResult:
+    judged = judge_stored(run, name)
+    checks = tuple(replace(check, replay=replays.get(check.name)) for check in judged.checks)
+    result = replace(judged, checks=checks)
     emit(ScenarioFinished(result))
     return result
+
+
+def _replays(earlier: Mapping[str, Any], name: str) -> dict[str, str]:
+    """The commands that the run itself gave to show a scenario's violations again, by check."""
+    found = (s for s in earlier.get("scenarios", ()) if s.get("name") == name)
+    return {c["name"]: c["replay"] for s in found for c in s.get("checks", ()) if c.get("replay")}
 
 
 def _earlier(folder: Path) -> dict[str, Any]:

@@ -38,8 +38,8 @@ def _stock_line(connection: duckdb.DuckDBPyConnection, product: str, start_us: i
         with told as (
             select commit, sum(stock) as stock, sum(sold) as sold from ledger where product = $product group by commit
         ), state as (
-            select (ts_us - $start) / 1e6 as at_s, sum(told.stock) over so_far as stock, sum(told.sold) over so_far as sold,
-                   commit
+            select (ts_us - $start) / 1e6 as at_s, sum(told.stock) over so_far as stock,
+                   sum(told.sold) over so_far as sold, commit
             from told join commits using (commit) window so_far as (order by commit)
         ), span as (select greatest(max(at_s) - greatest(min(at_s), 0), 1e-6) / {BUCKETS} as w from state)
         select max(at_s), arg_max(stock, commit), arg_max(sold, commit)

@@ -76,7 +76,8 @@ def _rivals(
     until_us = max(end for end in ends if end is not None) if any(end is not None for end in ends) else 2**62
     return _dicts(connection, f"""
         with at_product as (
-            select made_by.attempt, min(abs(made_by.commit - coalesce(try_cast($commit as bigint), made_by.commit))) as far
+            select made_by.attempt,
+                   min(abs(made_by.commit - coalesce(try_cast($commit as bigint), made_by.commit))) as far
             from stock join made_by on made_by.commit = stock.commit
             where stock.product = $product::varchar and made_by.attempt is not null group by 1
         )
@@ -97,13 +98,16 @@ def _commits(
         with mine as (select attempt, commit, ts_us from made_by where attempt = any($attempts)), did as (
             select commit, 1 as rank, 'order ' || order_id as what from orders join mine on commit = born
             union all
-            select commit, 2, format('stock of product {}: {} → {}', product, before, after)
+            select commit, 2, format('{} of product {} on order {}', sum(delta), product, order_id)
+            from line_events join mine using (commit) group by commit, product, order_id having sum(delta) <> 0
+            union all
+            select commit, 3, format('stock of product {}: {} → {}', product, before, after)
             from stock join mine using (commit)
         )
-        select attempt, commit, ts_us, list(what order by rank, what) filter (what is not null)
-        from mine left join did using (commit) group by all order by commit""", {"attempts": attempts}).fetchall()
+        select attempt, commit, ts_us, list(what order by rank, what)
+        from mine join did using (commit) group by all order by commit""", {"attempts": attempts}).fetchall()
     for attempt, commit, ts_us, did in rows:
-        told = StoryCommit(commit, (ts_us - start_us) / 1000, tuple(did or ("nothing of the order’s",)))
+        told = StoryCommit(commit, (ts_us - start_us) / 1000, tuple(did))
         found.setdefault(attempt, []).append(told)
     return found
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from doorbuster.model.story import Story
+
 
 class CheckStatus(StrEnum):
     """What became of a check. Only ``HOLDS`` is a pass."""
@@ -40,7 +42,10 @@ class CheckText:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of a check: ``violations`` and ``exercised`` are counts; ``rows`` at most the first ten violations."""
+    """The result of a check: ``violations`` and ``exercised`` are counts; ``rows`` at most the first ten violations.
+
+    ``story`` tells how the first of them came about.
+    """
 
     name: str
     status: CheckStatus
@@ -51,6 +56,7 @@ class CheckResult:
     replay: str | None = None
     rows: tuple[dict[str, object], ...] = ()
     required: bool = False
+    story: Story | None = None
 
 
 class ThresholdStatus(StrEnum):

@@ -59,6 +59,24 @@ class LatencyPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomePoint:
+    """How many attempts ended how, in one bucket of time from ``start_s``."""
+
+    start_s: float
+    outcomes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StockLine:
+    """A product's stock, and the units of it on live orders, as they stood from each instant of ``at_s`` on."""
+
+    product: str
+    at_s: tuple[float, ...]
+    stock: tuple[float, ...]
+    sold: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ScenarioResult:
     """One scenario's conclusion and figures."""
 
@@ -84,6 +102,8 @@ class ScenarioResult:
     schedules: dict[str, Any] | None = None
     cuts: dict[str, Any] | None = None
     crashes: dict[str, Any] | None = None
+    outcomes_over_time: tuple[OutcomePoint, ...] = ()
+    stock_over_time: tuple[StockLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

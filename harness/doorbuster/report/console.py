@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from doorbuster.model.events import (
@@ -103,12 +104,19 @@ class ConsoleReport:
             self._bars.stop()
         if not self._quiet:
             for part in summary(event.result, self._texts, _written(event.folder), self._guard):
-                self._console.print(part, crop=False, soft_wrap=self._flows(part))
+                self._print(part)
         self._console.print(verdict_line(event.result, self._guard), soft_wrap=self._quiet)
 
-    def _flows(self, part: object) -> bool:
-        """Whether to leave lines as long as they are: in a log, a wrapped path or command can't be copied or found."""
-        return isinstance(part, Text) and not self._console.is_terminal
+    def _print(self, part: RenderableType) -> None:
+        """On a terminal as it is; in a log, lines stay whole: a wrapped path or command can't be copied or found."""
+        if not self._console.is_terminal:
+            if isinstance(part, Padding) and isinstance(part.renderable, Text):
+                margin = " " * part.left
+                part = Text("\n").join(Text(margin) + line for line in part.renderable.split("\n"))
+            if isinstance(part, Text):
+                self._console.print(part, crop=False, soft_wrap=True)
+                return
+        self._console.print(part, crop=False)
 
 
 def _console(stdout: TextIO, environ: Mapping[str, str]) -> Console:

@@ -11,10 +11,12 @@ from rich.text import Text
 
 from doorbuster.model.result import RunResult
 from doorbuster.report.console_text import STYLES, foreign, verdict_text
+from doorbuster.report.lanes import told
 from doorbuster.report.story import (
     Failure,
     Gap,
     Texts,
+    by_subject,
     check_counts,
     failures,
     faults,
@@ -67,20 +69,29 @@ def _table(result: RunResult, guard: bool) -> Table:
 
 
 def _stories(found: tuple[Failure, ...], guard: bool) -> Iterator[RenderableType]:
-    for failure in found[:_MAX_STORIES]:
-        yield from _story(failure, guard)
-    if len(found) > _MAX_STORIES:
-        yield Text(f"and {count(len(found) - _MAX_STORIES, 'more failure')}, all in report.html", style="bold")
+    groups = by_subject(found)
+    for failure, others in groups[:_MAX_STORIES]:
+        yield from _story(failure, others, guard)
+    if len(groups) > _MAX_STORIES:
+        yield Text(f"and {count(len(groups) - _MAX_STORIES, 'more failure')}, all in report.html", style="bold")
 
 
-def _story(failure: Failure, guard: bool) -> Iterator[RenderableType]:
+def _story(failure: Failure, others: tuple[Failure, ...], guard: bool) -> Iterator[RenderableType]:
     where = f" in {failure.scenario}" if failure.scenario else ""
     rows = f": {count(failure.violations, 'row')}" if failure.sort == "check" else ""
     yield foreign(f"✗ {failure.subject}{where}{rows}", guard, "bold red")
+    if others:
+        yield _indented(foreign(f"also in {', '.join(other.scenario for other in others)}", guard))
     if failure.claim:
         lead = "a row means: " if failure.sort == "check" else ""
         yield _indented(foreign(lead + shortened(failure.claim, 600), guard, lines=True))
-    if failure.example:
+    if failure.story:
+        lines = list(told(failure.story))
+        for line in lines[:_MAX_LINES]:
+            yield _indented(foreign(shortened(line, 160), guard))
+        if len(lines) > _MAX_LINES:
+            yield _indented(Text(f"… {count(len(lines) - _MAX_LINES, 'more step')} in report.html"))
+    elif failure.example:
         yield _indented(foreign(f"for example: {shortened(failure.example, 400)}", guard))
     if failure.replay:
         yield _unbroken(foreign(f"    replay: {failure.replay}", guard, "cyan"))

@@ -21,6 +21,7 @@ from doorbuster.model.verdict import Verdict
 from doorbuster.report import story, text, verdict
 from doorbuster.report.chart import Timeline, drawing, timeline
 from doorbuster.report.files import write_atomically
+from doorbuster.report.lanes import lanes
 from doorbuster.report.story import Texts
 from doorbuster.report.strip import legend, strips
 
@@ -51,8 +52,9 @@ def as_html(result: RunResult, texts: Texts) -> str:
         texts=texts,
         headline=verdict.headline(result),
         sentence=verdict.sentence(result),
-        failures=story.failures(result, texts),
-        gaps=story.gaps(result),
+        failures=story.by_subject(story.failures(result, texts)),
+        gaps=[gap for gap in story.gaps(result) if gap.required],
+        unexercised=story.unexercised(result),
         relaxed=story.relaxed(result),
         scenarios=[_scenario(s, line) for s, line in zip(result.scenarios, lines, strict=True)],
         chart_data=data_block([line and line.as_json() for line in lines]),
@@ -157,6 +159,7 @@ def _environment() -> jinja2.Environment:
         threshold_value=story.threshold_value,
         columns=_columns,
         rows_only=_is_rows,
+        lanes=lanes,
     )
     environment.globals.update(words_of=verdict.WORDS, symbol_of=verdict.SYMBOLS, Verdict=Verdict, dash=text.NONE)
     return environment

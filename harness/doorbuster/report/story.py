@@ -5,15 +5,19 @@ Reports draw from these and never judge: a status comes from the result, whateve
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from doorbuster.model.check import CheckResult, CheckStatus, CheckText, ThresholdResult, ThresholdStatus
 from doorbuster.model.result import FaultResult, PhaseResult, RunResult, ScenarioResult
+from doorbuster.model.story import Story
 from doorbuster.report.text import NONE, clean, clean_lines, count, milliseconds, number, row_in_words
 
 Texts = Mapping[str, CheckText]
+# The checks that stand for thresholds. Where a scenario shows the threshold itself, they would say it twice.
+LIMITS = frozenset({"latency", "error_rate", "throughput"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Failure:
     example: str = ""
     rows: tuple[dict[str, object], ...] = ()
     replay: str = ""
+    story: Story | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,9 @@ def _failures_of(scenario: ScenarioResult, texts: Texts) -> Iterator[Failure]:
     if scenario.error:
         replay = replay_command(scenario)
         yield Failure(scenario.name, "error", "error", clean_lines(scenario.error), replay=replay)
+    broken = any(threshold.status is ThresholdStatus.VIOLATED for threshold in scenario.thresholds)
     for check in scenario.checks:
-        if check.status is CheckStatus.VIOLATED:
+        if check.status is CheckStatus.VIOLATED and not (broken and check.name in LIMITS):
             yield _violation(scenario, check, texts)
     for threshold in scenario.thresholds:
         if threshold.status is ThresholdStatus.VIOLATED:
@@ -105,7 +111,17 @@ def _violation(scenario: ScenarioResult, check: CheckResult, texts: Texts) -> Fa
         example_of(check),
         rows,
         replay_command(scenario, check.replay),
+        check.story,
     )
+
+
+def by_subject(found: tuple[Failure, ...]) -> tuple[tuple[Failure, tuple[Failure, ...]], ...]:
+    """The failures gathered by what failed: the first of each, and the same in other scenarios."""
+    groups: dict[tuple[str, str, str], list[Failure]] = {}
+    for failure in found:
+        own = failure.scenario if failure.sort == "error" else ""
+        groups.setdefault((failure.sort, failure.subject, own), []).append(failure)
+    return tuple((first, tuple(others)) for first, *others in groups.values())
 
 
 def example_of(check: CheckResult) -> str:
@@ -155,6 +171,30 @@ def _gaps_of(scenario: ScenarioResult) -> Iterator[Gap]:
         if not fault.marks:
             reason = f"the fault left no mark, so it did not happen: {fault.proof or 'no proof'}"
             yield Gap(scenario.name, fault.name, "no mark", reason, True)
+
+
+@dataclass(frozen=True, slots=True)
+class Unexercised:
+    """A check that some scenarios did not put to the test, for one reason; ``held_in`` counts those that did."""
+
+    check: str
+    reason: str
+    scenarios: tuple[str, ...]
+    held_in: int
+
+
+def unexercised(result: RunResult) -> tuple[Unexercised, ...]:
+    """The gaps that cost no pass, gathered by check: those that no scenario put to the test come first."""
+    tested = Counter(
+        check.name for s in result.scenarios for check in s.checks
+        if check.status in (CheckStatus.HOLDS, CheckStatus.VIOLATED, CheckStatus.WARNING)
+    )  # fmt: skip
+    scenarios: dict[tuple[str, str], list[str]] = {}
+    for gap in gaps(result):
+        if not gap.required:
+            scenarios.setdefault((gap.subject, gap.reason), []).append(gap.scenario)
+    found = [Unexercised(c, reason, tuple(names), tested[c]) for (c, reason), names in scenarios.items()]
+    return tuple(sorted(found, key=lambda u: (u.held_in > 0, u.check)))
 
 
 _DEFAULT_REASON = {

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 
+from doorbuster.config.thresholds import parse_threshold
+from doorbuster.model.check import ThresholdResult, ThresholdStatus
 from doorbuster.model.result import RunResult
 from doorbuster.model.verdict import Verdict
-from doorbuster.report.story import Failure, failures, gaps
-from doorbuster.report.text import clean, count, shortened
+from doorbuster.report.story import LIMITS, Failure, failures, gaps, threshold_value
+from doorbuster.report.text import clean, count, milliseconds, number, shortened
 
 INTERRUPTED = 130
 
@@ -24,7 +26,7 @@ SYMBOLS = {
     Verdict.SLOW: "▲",
 }
 
-# What each standing check's violation is to someone who runs a shop. A shop's own check is named instead.
+# What each standing check's violation is to someone who runs a shop, the worst first. A shop's own check is named.
 _IN_BUSINESS_TERMS = {
     "unusable": "cannot place even one plain order",
     "oversold": "sold more than there was",
@@ -73,16 +75,21 @@ def _pass(result: RunResult) -> str:
 
 
 def _violation(result: RunResult) -> str:
-    broken = [failure for failure in failures(result, {}) if failure.sort == "check"]
+    broken = [f for f in failures(result, {}) if f.sort == "check" and f.subject not in LIMITS]
     scenarios = len({failure.scenario for failure in broken})
     if not broken:
         return "Do not ship: the checkout broke a promise; the report says which."
-    what = _listed(dict.fromkeys(_business_term(failure) for failure in broken))
+    what = _listed(dict.fromkeys(map(_business_term, sorted(broken, key=_severity))), "broke ", "promise")
     return f"Do not ship: the checkout {what}, in {scenarios} of {count(len(result.scenarios), 'scenario')}."
 
 
 def _business_term(failure: Failure) -> str:
-    return _IN_BUSINESS_TERMS.get(failure.subject, f"violated “{clean(failure.subject)}”")
+    return _IN_BUSINESS_TERMS.get(failure.subject, f"broke the shop’s own rule “{clean(failure.subject)}”")
+
+
+def _severity(failure: Failure) -> int:
+    names = list(_IN_BUSINESS_TERMS)
+    return names.index(failure.subject) if failure.subject in names else len(names)
 
 
 def _error(result: RunResult) -> str:
@@ -102,9 +109,34 @@ def _inconclusive(result: RunResult) -> str:
 
 
 def _slow(result: RunResult) -> str:
-    broken = [failure for failure in failures(result, {}) if failure.sort == "threshold"]
-    named = _listed(f"{clean(f.subject)} in {clean(f.scenario)}, {f.claim}" for f in broken)
-    return f"Correct, but too slow: {named or 'a limit was broken'}."
+    broken = [
+        f"in {clean(s.name)} {_limit_in_words(t)}"
+        for s in result.scenarios for t in s.thresholds if t.status is ThresholdStatus.VIOLATED
+    ]  # fmt: skip
+    return f"Correct, but too slow: {_listed(broken) or 'a limit was broken'}."
+
+
+def _limit_in_words(broken: ThresholdResult) -> str:
+    """What was measured beside what is allowed; a threshold of another form is quoted."""
+    try:
+        asked = parse_threshold(broken.expression)
+    except ValueError:
+        return f"{clean(broken.expression)} was measured as {threshold_value(broken)}"
+    found = threshold_value(broken)
+    if asked.metric == "error_rate":
+        return f"{found} of the orders failed (limit {number(asked.limit / asked.display)}{'%' * (asked.display != 1)})"
+    if asked.metric == "throughput":
+        return f"only {found.removesuffix('/s')} orders a second were answered (limit {number(asked.limit)})"
+    return f"{_slowest(asked.quantile or 1.0)} took {found} or more (limit {milliseconds(asked.limit)})"
+
+
+def _slowest(quantile: float) -> str:
+    if quantile == 1:
+        return "the slowest order"
+    share = round(1 / (1 - quantile), 6)
+    if share == 2:
+        return "half of the orders"
+    return f"1 order in {number(share)}" if share == int(share) else f"{number(100 * (1 - quantile))}% of the orders"
 
 
 _SENTENCES: dict[Verdict, Callable[[RunResult], str]] = {
@@ -121,10 +153,10 @@ def _extent(result: RunResult) -> str:
     return f"{count(orders, 'order')} across {count(len(result.scenarios), 'scenario')}"
 
 
-def _listed(parts: Iterable[str]) -> str:
+def _listed(parts: Iterable[str], lead: str = "", noun: str = "thing") -> str:
     """``a, b and c``, and how many more there are past the first few."""
     everything = list(parts)
     shown, hidden = everything[:_AT_MOST], len(everything) - _AT_MOST
     if hidden > 0:
-        return ", ".join(shown) + f" and {count(hidden, 'more thing')}"
+        return ", ".join(shown) + f", and {lead}{count(hidden, f'more {noun}')}"
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
