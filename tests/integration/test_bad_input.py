@@ -150,8 +150,6 @@ def wait_for_load(out: Path) -> None:
 
 
 def descendant(pid: int, name: str) -> int:
-    """The first process below ``pid`` whose name starts so."""
-    for child in psutil.Process(pid).children(recursive=True):
-        if child.name().startswith(name):
-            return child.pid
-    raise AssertionError(f"no {name} below {pid}")
+    """The oldest process below ``pid`` whose name starts so: of Postgres's many, the one that started the others."""
+    found = [child for child in psutil.Process(pid).children(recursive=True) if child.name().startswith(name)]
+    return min(found, key=lambda child: (child.create_time(), child.pid)).pid

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
+
 import doorbuster
 from doorbuster.engine.errors import HarnessError
 from doorbuster.engine.failures import explain
@@ -21,7 +23,9 @@ from doorbuster.engine.store import judge_stored, load_run, new_run_folder, save
 from doorbuster.model.events import Event, Preparing, RunFinished, RunStarted, ScenarioFinished, ScenarioStarted
 from doorbuster.model.result import RunResult, ScenarioResult
 from doorbuster.model.scenario import Scenario
+from doorbuster.model.server import Server
 from doorbuster.model.verdict import Verdict, worst
+from doorbuster.postgres.connect import connect
 
 Emit = Callable[[Event], None]
 
@@ -118,6 +122,16 @@ def _run_one(
 
 async def _driven(drive: Drive, stage: Stage) -> None:
     await drive(stage)
+    await _still_there(stage.house.server)
+
+
+async def _still_there(server: Server) -> None:
+    """Raises HarnessError where the server is gone: then buyers met that, and not the shop."""
+    try:
+        connection = await connect(server.dsn("postgres"))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+        raise HarnessError(f"the Postgres server is gone: {problem}") from None
+    await connection.close()
 
 
 def _with_replay(result: ScenarioResult, job: Job, settings: RunSettings) -> ScenarioResult:
