@@ -28,8 +28,8 @@ _OPTIONS = (
                  "given."),
     click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="reports", show_default=True,
                  help="Where the run's folder goes."),
-    click.option("--toxiproxy", type=click.Path(path_type=Path), help="A toxiproxy-server binary. Without it: PATH, "
-                 "the cache, or built once with Go."),
+    click.option("--toxiproxy", metavar="PATH|docker[:IMAGE]", help="A toxiproxy-server binary, or a container. "
+                 "Without it: PATH, the cache, or built once with Go."),
     click.option("--postgres", default="embedded", metavar="embedded|docker[:IMAGE]|compose|DSN", show_default=True,
                  help="The server: from binaries on this machine; a container; that of docker-compose.yml; or one of "
                  "yours, which must be marked ('doorbuster doctor --mark-disposable DSN')."),

@@ -15,6 +15,7 @@ from doorbuster.host.scratch import scratch_folder, sweep
 from doorbuster.model.events import Event, Notice, Preparing
 from doorbuster.model.server import Runtime, Server
 from doorbuster.network.binary import find_toxiproxy
+from doorbuster.network.container import WORD, ContainerToxiproxy, image_of
 from doorbuster.network.server import ToxiproxyServer
 from doorbuster.postgres.databases import Databases
 from doorbuster.postgres.deploy import deploy_files
@@ -25,9 +26,9 @@ TEMPLATE = "doorbuster_template"
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Where the user says the tools are; without a path they are looked for."""
+    """Where the user says the tools are; ``toxiproxy`` is a path or ``docker[:IMAGE]``, None: it is looked for."""
 
-    toxiproxy: Path | None = None
+    toxiproxy: str | None = None
     postgres: PostgresChoice = field(default_factory=PostgresChoice)
 
 
@@ -69,9 +70,8 @@ def open_house(
         guardian = stack.enter_context(Guardian())
         scratch = stack.enter_context(scratch_folder(guardian))
         emit(Preparing("Toxiproxy"))
-        binary = find_toxiproxy(tools.toxiproxy, cache_folder(), lambda text: emit(Preparing(text)))
-        known.toxiproxy["version"] = binary.version
-        toxiproxy = stack.enter_context(ToxiproxyServer(binary, guard=guardian, base=scratch))
+        toxiproxy = stack.enter_context(_toxiproxy(tools, guardian, scratch, emit))
+        known.toxiproxy["version"] = toxiproxy.binary.version
         emit(Preparing("Postgres"))
         runtime = runtime_of(tools.postgres, guardian)
         server = stack.enter_context(runtime.open())
@@ -82,6 +82,16 @@ def open_house(
         for notice in known.notices:
             emit(Notice(notice))
         yield House(guardian, scratch, runtime, server, toxiproxy, template)
+
+
+def _toxiproxy(tools: Tools, guardian: Guardian, scratch: Path, emit: Callable[[Event], None]) -> ToxiproxyServer:
+    """Toxiproxy, from a binary or a container; not started yet."""
+    wants_containers = tools.postgres.name.partition(":")[0] == WORD
+    if image := image_of(tools.toxiproxy, cache_folder(), wants_containers):
+        return ContainerToxiproxy(image, guardian, base=scratch)
+    path = Path(tools.toxiproxy) if tools.toxiproxy else None
+    binary = find_toxiproxy(path, cache_folder(), lambda text: emit(Preparing(text)))
+    return ToxiproxyServer(binary, guard=guardian, base=scratch)
 
 
 async def _deploy(server: Server, template: str, contract: LoadedContract, known: Known) -> None:

@@ -62,6 +62,11 @@ def find_toxiproxy(path: Path | None, cache: Path, progress: Callable[[str], Non
     return _found(cached, tried) or _built(cached, tried, progress)
 
 
+def present_toxiproxy(cache: Path) -> ToxiproxyBinary | None:
+    """The server on PATH or in the folder ``cache``; None where it would have to be built."""
+    return _found(cache / f"{COMMAND}-{VERSION}", [])
+
+
 def inspect(path: Path) -> ToxiproxyBinary:
     """Runs ``path -version``. Raises _Unusable when it does not run, is no Toxiproxy, or too old."""
     try:

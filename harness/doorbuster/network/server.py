@@ -1,7 +1,6 @@
 """A Toxiproxy process of our own, for as long as a ``with`` block lasts."""
 
 import json
-import os
 import secrets
 import subprocess
 import tempfile
@@ -13,6 +12,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from doorbuster.host.ports import free_port
+from doorbuster.host.processes import plain_environment
 from doorbuster.network.adapter import Proxy, ToxiproxyApi
 from doorbuster.network.binary import ToxiproxyBinary
 from doorbuster.network.errors import ToxiproxyError, ToxiproxyGone
@@ -127,21 +127,26 @@ class ToxiproxyServer:
 
     def _start_on(self, port: int) -> None:
         mark = f"mark-{secrets.token_hex(8)}"
-        self._path("config.json").write_text(json.dumps([{"name": mark, "upstream": f"{HOST}:1", "enabled": False}]))
+        self._process = self._launch(port, [{"name": mark, "upstream": f"{HOST}:1", "enabled": False}])
+        self._api = ToxiproxyApi(HOST, port, self, self._timeout_s)
+        self._wait_until_ours(self._api, mark)
+
+    def _launch(self, port: int, config: list[dict[str, object]]) -> "subprocess.Popen[bytes]":
+        """Starts it with these proxies, its API on ``port``."""
+        self._path("config.json").write_text(json.dumps(config))
         command = [str(self.binary.path), "-host", HOST, "-port", str(port), "-config", str(self._path("config.json"))]
         with self._path("log").open("wb") as log:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "LOG_LEVEL": "warn"},  # at "info" it writes a line for every connection
+                env={**plain_environment(), "LOG_LEVEL": "warn"},  # at "info" it writes a line for every connection
                 start_new_session=True,  # Ctrl-C is for the harness, which still has faults to heal
             )
         if self._guard:
-            self._guard.watch_process(self._process.pid)
-        self._api = ToxiproxyApi(HOST, port, self, self._timeout_s)
-        self._wait_until_ours(self._api, mark)
+            self._guard.watch_process(process.pid)
+        return process
 
     def _wait_until_ours(self, api: ToxiproxyApi, mark: str) -> None:
         """Waits until the API answers, and is our child's.
