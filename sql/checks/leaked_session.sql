@@ -3,7 +3,7 @@
 -- means: After its order was answered, a session was still in a transaction, or still held a lock.
 -- sound: A session that has given its answer has nothing open: no transaction, no lock, no session advisory lock. Sessions are
 --   looked at around the faults. Those of buyers still connected count only if every attempt on them ended in a definite
---   answer; those left after the grace period, when all buyers are gone, count if they still work. SIREAD locks and the
+--   answer and none was under way: a flow may hold a lock between two of its calls; those left after the grace period, when all buyers are gone, count if they still work. SIREAD locks and the
 --   harness's own sessions are left out.
 -- exercised by: Sessions of buyers that were looked at.
 
@@ -14,7 +14,11 @@ with pending as (
 select pid, taken, clock(at_us) as at, state, in_transaction, locks, query,
        (select arg_max(order_key, invoked_us) from attempts where backend_pid = pid) as order_key
 from sessions
-where (in_transaction or locks is not null) and (taken = 'left' or pid not in (select pid from pending where pid is not null))
+where (in_transaction or locks is not null)
+  and (taken = 'left'
+       or pid not in (select pid from pending where pid is not null)
+          and not exists (select 1 from attempts a where a.backend_pid = sessions.pid and a.invoked_us <= sessions.at_us
+                          and (a.returned_us is null or a.returned_us >= sessions.at_us)))
 order by at_us, pid;
 
 -- exercised

@@ -14,6 +14,7 @@ from doorbuster.drive.backstage import StatementFailed, stock_shelves
 from doorbuster.drive.sql_buyer import APPLICATION, Target
 from doorbuster.drive.workload import ShelfItem
 from doorbuster.engine.errors import HarnessError, UsageError
+from doorbuster.engine.lookout import Lookout
 from doorbuster.model.contract import Contract
 from doorbuster.model.server import Server
 from doorbuster.postgres.databases import Databases
@@ -32,6 +33,7 @@ class Shop:
     connection: asyncpg.Connection
     tables: tuple[Table, ...]
     slot: str
+    lookout: Lookout
     no_log: str | None = None
 
     async def close_and_read(self, folder: Path) -> str | None:
@@ -42,6 +44,8 @@ class Shop:
         save_catalogue(self.tables, folder / "catalogue.json")
         reason = self.no_log
         try:
+            await self._sessions_end()
+            await self.lookout.report(folder, self.connection)
             await self._end_sessions()
             if reason is None:
                 await read_log(self.connection, self.slot, self.tables, folder)
@@ -51,16 +55,20 @@ class Shop:
             leave_no_log(folder)
         return reason
 
-    async def _end_sessions(self) -> None:
-        """Wait until no buyer's session is left; a session that waits for a lock outlives its client and commits."""
+    async def _sessions_end(self) -> None:
+        """Give buyers' sessions time to end; one that waits for a lock outlives its client and commits."""
         deadline = time.monotonic() + GRACE_S
+        while await self._sessions() and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+
+    async def _end_sessions(self) -> None:
+        """End what is left of them."""
         while await self._sessions():
-            if time.monotonic() > deadline:
-                await self.connection.execute(
-                    "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
-                    "where datname = current_database() and application_name = $1",
-                    APPLICATION,
-                )
+            await self.connection.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+                "where datname = current_database() and application_name = $1",
+                APPLICATION,
+            )
             await asyncio.sleep(0.02)
 
     async def _sessions(self) -> int:
@@ -89,23 +97,42 @@ async def open_shop(
     target = Target(server.host, server.port, server.user, server.password, name)
     try:
         connection = await backstage.connect(target)
+        shop = None
         try:
-            yield await _opened(server, target, connection, name, contract, items)
+            shop = await open_on(server, target, connection, name, contract, items)
+            yield shop
         finally:
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                await connection.execute(
-                    "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1", name
-                )
+            if shop is not None:
+                await shop.lookout.stop()
+            await _drop_slot(connection, name)
             connection.terminate()
     finally:
         with suppress(asyncpg.PostgresError, OSError):
             await databases.drop(name)
 
 
-async def _opened(
+async def close_shop(shop: Shop) -> None:
+    """Close the log of a shop that :func:`open_on` opened."""
+    await shop.lookout.stop()
+    await _drop_slot(shop.connection, shop.slot)
+
+
+async def _drop_slot(connection: asyncpg.Connection, slot: str) -> None:
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        await connection.execute(
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1", slot
+        )
+
+
+async def open_on(
     server: Server, target: Target, connection: asyncpg.Connection, slot: str, contract: Contract,
     items: Sequence[ShelfItem],
 ) -> Shop:  # fmt: skip
+    """Open the log of a database that is there, and stock the shelves.
+
+    Raises:
+        UsageError: the contract's statements or tables do not fit the database; HarnessError: no log.
+    """
     no_log = None if server.capabilities.logical else f"the server's log is no witness: {server.capabilities.lacks}"
     try:
         tables = await read_catalogue(connection, contract.tables)
@@ -116,4 +143,6 @@ async def _opened(
         raise UsageError(str(problem)) from None
     except asyncpg.PostgresError as problem:
         raise HarnessError(f"the log cannot be opened: {problem}") from None
-    return Shop(target, connection, tables, slot, no_log)
+    lookout = Lookout(server, target)
+    lookout.start()
+    return Shop(target, connection, tables, slot, lookout, no_log)
