@@ -15,6 +15,7 @@ from doorbuster.drive.load.plan import Plan, write_plan
 from doorbuster.drive.workload import shelf
 from doorbuster.engine.errors import HarnessError, UsageError
 from doorbuster.engine.house import House
+from doorbuster.engine.probe import probe
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
@@ -46,6 +47,8 @@ async def run_load(stage: Stage) -> None:
             try:
                 with house.toxiproxy.proxy(name, f"{house.server.host}:{house.server.port}") as proxy:
                     known["start_us"] = await _drive(house, shop, proxy, contract, scenario, seed, folder, emit)
+                    if scenario.faults:
+                        await probe(shop, proxy, contract, seed, folder)
             finally:
                 # Also after a failure: what was recorded so far is kept, and can be judged.
                 emit(Judging(scenario.name))

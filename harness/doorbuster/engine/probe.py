@@ -1,0 +1,58 @@
+"""After the faults: one more order, of a product that nobody else wants, must go through."""
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+from doorbuster.config.answers import AnswerBook
+from doorbuster.drive.backstage import Backstage, add_products
+from doorbuster.drive.flow import compile_flow
+from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer
+from doorbuster.drive.workload import random_order, shelf_item
+from doorbuster.engine.shop import Shop
+from doorbuster.model.contract import Contract
+from doorbuster.model.outcome import Outcome
+from doorbuster.model.scenario import Workload
+from doorbuster.network.adapter import Proxy
+from doorbuster.record.journal import Journal
+
+RECOVERY_S = 10.0
+PAUSE_S = 0.1
+# Beyond all products and attempts of any load.
+PRODUCT = 900_001
+ATTEMPT = 1 << 50
+_ONE = Workload(arrivals="burst", buyers=1, stock=1000)
+
+
+async def probe(shop: Shop, proxy: Proxy, contract: Contract, seed: int, folder: Path) -> None:
+    """Order one unit of a product of its own through the healed ``proxy``, until it goes through or 10 s are over.
+
+    Raises:
+        UnmatchedAnswer: an answer that the contract does not know; StatementFailed: the product cannot be added.
+    """
+    item = shelf_item(contract, PRODUCT, _ONE.stock)
+    await add_products(shop.connection, contract, [item])
+    order = random_order(_ONE, [item], Random(f"probe {seed}"))  # no key of the load
+    target = replace(shop.direct, host=proxy.host, port=proxy.port, settings=dict(contract.session))
+    buyer = SqlBuyer(target, compile_flow(contract.place), AnswerBook(contract.answers), contract.buyer.timeout_s)
+    behind = Backstage(contract, shop.direct)
+    deadline, number = time.monotonic() + RECOVERY_S, ATTEMPT
+    try:
+        await behind.prepare(order)
+        with Journal(folder, "probes") as journal:
+            while True:
+                number += 1
+                invoked_us = time.time_ns() // 1000
+                end: AttemptEnd = await buyer.attempt(order, number)
+                journal.append([
+                    number, order.order_key, item.product, invoked_us, time.time_ns() // 1000, end.outcome.value,
+                    end.code, end.message, int(RECOVERY_S * 1_000_000),
+                ])  # fmt: skip
+                if end.outcome is Outcome.OK or time.monotonic() > deadline:
+                    return
+                await asyncio.sleep(PAUSE_S)
+    finally:
+        behind.close()
+        buyer.close()
