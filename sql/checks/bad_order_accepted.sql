@@ -26,7 +26,7 @@ with bad as (
 )
 select tries.order_key, order_class, tries.attempt, outcome as answered, trace, traces.commit, lsn,
        (select string_agg(format('{} × product {}', quantity, product), ', ') from request_lines
-        where request_lines.order_key = tries.order_key) as cart, story(tries.order_key) as attempts
+        where request_lines.order_key = tries.order_key) as cart
 from tries left join traces on traces.order_key = tries.order_key left join commits on commits.commit = traces.commit
 where outcome = 'ok' or trace is not null
 qualify row_number() over (partition by tries.order_key order by (outcome = 'ok') desc, tries.attempt) = 1

@@ -11,8 +11,7 @@ select unrest.product, discrepancy, unrest.commit, lsn, before as stock_before, 
        coalesce((select sum(delta) from sold where sold.product = unrest.product and sold.commit <= unrest.commit), 0)
            as units_on_orders,
        made_by.order_key, made_by.attempt, clock(since_us) as since,
-       case when until_us is null then 'never' else format('{} ms later', (until_us - since_us) // 1000) end as repaired,
-       story(made_by.order_key) as attempts
+       case when until_us is null then 'never' else format('{} ms later', (until_us - since_us) // 1000) end as repaired
 from unrest join made_by on made_by.commit = unrest.commit
 left join stock on stock.commit = unrest.commit and stock.product = unrest.product
 where kind = 'conservation'

@@ -4,7 +4,7 @@
 --   and neither does a circle in which a session takes part that placed no order. It convicts only where the scenario
 --   requires its absence, as one of crossed carts does; elsewhere a retry makes up for it, and it is a warning. Deadlocks that
 --   the server counted but did not log (the function caught the error) are a warning everywhere.
--- exercised by: Attempts at different orders that ran at the same time and shared two products.
+-- exercised by: Orders during whose attempts another order of two of the same products was under way.
 
 -- violations
 with circle as (
@@ -24,12 +24,18 @@ select null, null, format('{} more deadlocks were counted than logged', hidden),
 order by only_a_warning, happened_at;
 
 -- exercised
-with shared as (
-    select a.order_key as one, b.order_key as other
-    from carts a join carts b on a.product = b.product and a.order_key < b.order_key
-    where a.order_key in (select order_key from carts group by order_key having count(*) > 1)
-    group by a.order_key, b.order_key having count(*) > 1
-    limit 100000
+with several as (
+    select order_key, list(product order by product)[:8] as products from carts group by order_key having count(*) > 1
+), pair as (   -- each two products of a cart
+    select order_key, one.product as first_product, other.product as second_product
+    from (select order_key, unnest(products) as product from several) as one
+    join (select order_key, unnest(products) as product from several) as other using (order_key)
+    where one.product < other.product
+), meeting as (   -- did another order of the same two begin earlier, and end later than this one began?
+    select order_key, invoked_us, max(ended_us) over earlier as busy_until, arg_max(order_key, ended_us) over earlier as by_key
+    from (select order_key, first_product, second_product, invoked_us,
+                 coalesce(returned_us, 9223372036854775807) as ended_us from pair join attempts using (order_key))
+    window earlier as (partition by first_product, second_product order by invoked_us, order_key
+                       rows between unbounded preceding and 1 preceding)
 )
-select count(*) from shared join attempts a on a.order_key = one join attempts b on b.order_key = other
-where a.invoked_us < coalesce(b.returned_us, 9223372036854775807) and b.invoked_us < coalesce(a.returned_us, 9223372036854775807);
+select count(distinct order_key) from meeting where busy_until > invoked_us and by_key <> order_key;

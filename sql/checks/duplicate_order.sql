@@ -49,7 +49,8 @@ with several as (
     where taken.units > coalesce(carts.units, 0) + coalesce(given_up.units, 0)
       and order_key in (select order_key from carts)
 ), own as (
-    select orders.* from orders semi join many using (order_key) where not by_harness
+    select orders.* from orders semi join (select order_key from tries where outcome in ('sold_out', 'refused')) using (order_key)
+    where not by_harness
 ), seen as (   -- from when on an order of the key was surely visible
     select order_key, order_id, ended, min(since_us) as since_us
     from (select own.order_key, own.order_id, ended, returned_us as since_us
@@ -57,9 +58,10 @@ with several as (
            and (tries.order_id is null or tries.order_id = own.order_id)
           union all
           select own.order_key, own.order_id, ended, later.ts_us
-          from own join stock_events mine on mine.commit = own.born
-          asof join (select entry, commit, ts_us from stock_events join commits using (commit)) as later
-            on later.entry = mine.entry and mine.commit < later.commit)
+          from (select own.*, entry, mine.commit from own join stock_events mine on mine.commit = own.born) as own
+          asof join (select entry, commit, ts_us from stock_events join commits using (commit)
+                     where exists (select 1 from own)) as later
+            on later.entry = own.entry and own.commit < later.commit)
     group by all
 ), denied as (
     select tries.order_key, format('answered {} though its order was there', outcome) as problem,
@@ -70,7 +72,7 @@ with several as (
     where invoked_us > since_us and outcome in ('sold_out', 'refused') and (ended is null or ts_us > returned_us)
     qualify row_number() over (partition by tries.attempt order by since_us) = 1
 )
-select problem, order_key, evidence, found.commit, lsn, story(order_key) as attempts
+select problem, order_key, evidence, found.commit, lsn
 from (from twice union all by name from answers union all by name from beyond union all by name from denied) as found
 left join commits on commits.commit = found.commit
 order by found.commit, order_key;

@@ -17,7 +17,7 @@ with verdict as (
     from least_stock where asked_for = 'refusal' group by attempt
 )
 select order_key, attempt, evidence, message, first_commit, verdict.commit, lsn, clock(invoked_us) as invoked,
-       clock(returned_us) as returned, story(order_key) as attempts
+       clock(returned_us) as returned
 from verdict join attempts using (attempt) left join commits on commits.commit = verdict.commit
 where is_false
 order by invoked_us;

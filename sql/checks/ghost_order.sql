@@ -9,15 +9,19 @@
 with denied as (
     select attempt, commit from commits semi join (
         select attempt from attempts where outcome in ('sold_out', 'refused', 'aborted', 'error')) using (attempt)
+), trace as (
+    select attempt, commit, 'order ' || order_id as thing, delta as live, 0 as units, 0 as stock, 0 as moved
+    from denied join order_events using (commit)
+    union all
+    select attempt, commit, 'line ' || order_id || ' ' || product, 0, delta, 0, 0 from denied join line_events using (commit)
+    union all
+    select attempt, commit, 'stock ' || product, 0, 0, delta, 0 from denied join stock using (commit)
+    union all
+    select attempt, commit, 'movement ' || product, 0, 0, 0, delta from denied join movement_events using (commit)
 ), effect as (
     select attempt, sum(live) as live_orders, sum(units) as units, sum(stock) as stock_change, sum(moved) as movements,
            max(commit) as commit
-    from (select commit, 'order ' || order_id as thing, delta as live, 0 as units, 0 as stock, 0 as moved from order_events
-          union all select commit, 'line ' || order_id || ' ' || product, 0, delta, 0, 0 from line_events
-          union all select commit, 'stock ' || product, 0, 0, delta, 0 from stock
-          union all select commit, 'movement ' || product, 0, 0, 0, delta from movement_events)
-    join denied using (commit)
-    group by attempt, thing
+    from trace group by attempt, thing
     having sum(live) <> 0 or sum(units) <> 0 or sum(stock) <> 0 or sum(moved) <> 0
 ), left_over as (
     select attempt, sum(live_orders) as live_orders, sum(units) as units, sum(stock_change) as stock_change,
@@ -30,7 +34,7 @@ with denied as (
     group by all having bool_and(outcome in ('sold_out', 'refused', 'aborted', 'error'))
 )
 select order_key, attempt, outcome as answered, code, message, live_orders, units, stock_change, movements,
-       left_over.commit, lsn, tied_by, clock(invoked_us) as invoked, clock(returned_us) as returned, story(order_key) as attempts
+       left_over.commit, lsn, tied_by, clock(invoked_us) as invoked, clock(returned_us) as returned
 from left_over join attempts using (attempt) join commits on commits.commit = left_over.commit
 order by left_over.commit;
 

@@ -3,8 +3,8 @@
 -- means: After its order was answered, a session was still in a transaction, or still held a lock.
 -- sound: A session that has given its answer has nothing open: no transaction, no lock, no session advisory lock. Sessions are
 --   looked at around the faults. Those of buyers still connected count only if every attempt on them ended in a definite
---   answer and none was under way: a flow may hold a lock between two of its calls; those left after the grace period, when all buyers are gone, count if they still work. SIREAD locks and the
---   harness's own sessions are left out.
+--   answer and none was under way, as a flow may hold a lock between two of its calls; those left after the grace period,
+--   when all buyers are gone, count if they still work. SIREAD locks and the harness's own sessions are left out.
 -- exercised by: Sessions of buyers that were looked at.
 
 -- violations

@@ -38,7 +38,7 @@ with shrunk as (   -- live orders that a transaction, not the harness's, took un
     from doubt left join best using (order_key) left join shrunk on shrunk.order_id = best.order_id
 )
 select order_key, coalesce(stored_id, order_id) as order_id, problem, verdict.commit, lsn, commits.attempt as taken_by,
-       verdict.attempt, clock(returned_us) as acknowledged, story(order_key) as attempts
+       verdict.attempt, clock(returned_us) as acknowledged
 from verdict left join commits on commits.commit = verdict.commit
 where problem is not null and commits.tag is null
 order by verdict.commit nulls first, order_key;

@@ -27,7 +27,7 @@ with per_order as (
     from per_order where order_id not in (select order_id from strangers)
 )
 select problem, found.product, found.order_id, discrepancy, found.commit, lsn, before as stock_before, after as stock_after,
-       made_by.order_key, made_by.attempt, repaired, story(made_by.order_key) as attempts
+       made_by.order_key, made_by.attempt, repaired
 from found join made_by on made_by.commit = found.commit
 left join stock on stock.commit = found.commit and stock.product = found.product
 order by found.commit;

@@ -36,7 +36,7 @@ with suspect as (
     select * from found qualify row_number() over (partition by product order by commit) = 1
 )
 select f.product, problem, units_on_orders, supplied, before as stock_before, after as stock_after, f.commit, lsn,
-       made_by.order_key, made_by.attempt, story(made_by.order_key) as attempts
+       made_by.order_key, made_by.attempt
 from first_of_product f join made_by on made_by.commit = f.commit
 left join stock on stock.commit = f.commit and stock.product = f.product
 order by f.commit;

@@ -8,21 +8,17 @@
 -- exercised by: Orders that buyers made.
 
 -- violations
-with mine as (
-    select * exclude (total, live_at_end, ended), count(*) over (partition by order_key) as orders_of_key
-    from orders where not by_harness
-), plain as (   -- one transaction an order: what does not add up, before it is looked at more closely
-    select born as commit from mine semi join (
-        select commit from ledger, settings where stock + sold <> 0 or (moves_by_order and sold + moved <> 0)
-    ) as off on off.commit = mine.born
+with off as (   -- one transaction an order: commits that do not add up, before they are looked at more closely
+    select commit from ledger, settings where stock + sold <> 0 or (moves_by_order and sold + moved <> 0)
     union
-    select born from (
-        select born, product, units as cart, 0 as lines from mine join carts using (order_key)
+    select commit from (
+        select born as commit, order_id, product, units as cart, 0 as lines from orders join carts using (order_key)
+        where not by_harness
         union all
-        select born, product, 0, units from mine join sold on sold.commit = born and sold.order_id = mine.order_id)
-    group by born, product having sum(cart) <> sum(lines)
+        select commit, order_id, product, 0, units from sold)
+    group by commit, order_id, product having sum(cart) <> sum(lines)
     union
-    select born from mine anti join carts using (order_key) anti join sold on sold.commit = mine.born
+    select born from orders anti join sold using (order_id)
 ), work as (   -- flows: when somebody was at work on an order key
     select order_key, attempt, invoked_us, work_ends_us,
            max(work_ends_us) over (partition by order_key order by invoked_us, attempt
@@ -33,17 +29,19 @@ with mine as (
     from (select *, count(*) filter (earlier_us is null or invoked_us > earlier_us)
                         over (partition by order_key order by invoked_us, attempt) as number from work)
 ), due as (
-    select mine.*, rest_us from mine join stretch using (order_key, attempt)
+    select order_id, born, rest_us from orders join stretch using (order_key, attempt)
     union all
-    select mine.*, case when eventual_limit_us is null then 9223372036854775807 else born_us + eventual_limit_us end
-    from mine, settings, (select max(ts_us) as end_us from commits)
+    select order_id, born, case when eventual_limit_us is null then 9223372036854775807 else born_us + eventual_limit_us end
+    from orders, settings, (select max(ts_us) as end_us from commits)
     where eventual and (eventual_limit_us is null or born_us + eventual_limit_us < end_us)
-), judged as (
-    select mine.*, born as judged_at from mine, settings
-    where not multi_step and not eventual and born in (select commit from plain)
+), moment as (
+    select order_id, born as judged_at from orders, settings
+    where not multi_step and not eventual and born in (select commit from off)
     union all
-    select due.* exclude (rest_us), greatest(born, instants.commit)
-    from due asof join instants on instants.ts_us <= rest_us
+    select order_id, greatest(born, instants.commit) from due asof join instants on instants.ts_us <= rest_us
+), judged as (
+    select order_id, order_key, born, attempt, judged_at, count(*) over (partition by order_key) as orders_of_key
+    from orders join moment using (order_id) where not by_harness
 ), standing as (   -- live when judged
     select * exclude (live) from (
         select judged.*, arg_max(live, s.commit) as live
@@ -92,21 +90,26 @@ with mine as (
     group by order_id, product
 ), removed as (
     select order_id from broken join order_states using (order_id) where commit > judged_at and not order_states.live
-), shelf_at_end as (
+), moved_at_end as (
+    select order_id, product, -sum(delta) as moved_at_end
+    from broken join movement_events using (order_id, product) group by order_id, product
+), shelf_at_end as (   -- of several orders of a key, what another one took is not this one's
     select broken.order_id, broken.product, -sum(delta) as deducted_at_end
     from broken join made_by using (order_key) join stock on stock.commit = made_by.commit and stock.product = broken.product
-    group by broken.order_id, broken.product
+    where orders_of_key = 1 group by broken.order_id, broken.product
 )
 select broken.order_id, broken.order_key, broken.product, cart, lines, case when not eventual then deducted end as deducted,
        case when moves_by_order then moved end as moved, problem,
        case when judged_at = born then 'in its own commit'
             when broken.order_id in (select order_id from removed) then 'until it was removed'
-            when lines <> coalesce(lines_at_end, 0) or (not eventual and deducted <> coalesce(deducted_at_end, 0))
+            when lines <> coalesce(lines_at_end, 0) or (moves_by_order and moved <> coalesce(moved_at_end, 0))
+              or (not eventual and orders_of_key = 1 and deducted <> coalesce(deducted_at_end, 0))
                 then 'until a later transaction'
             else 'never repaired' end as how_long,
-       born as commit, lsn, broken.attempt, attempts.outcome as answered, story(broken.order_key) as attempts
+       born as commit, lsn, broken.attempt, attempts.outcome as answered
 from broken join commits on commits.commit = born left join attempts on attempts.attempt = broken.attempt
 left join later on later.order_id = broken.order_id and later.product = broken.product
+left join moved_at_end on moved_at_end.order_id = broken.order_id and moved_at_end.product = broken.product
 left join shelf_at_end on shelf_at_end.order_id = broken.order_id and shelf_at_end.product = broken.product
 order by born, broken.order_id, broken.product;
 

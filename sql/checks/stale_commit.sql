@@ -9,22 +9,22 @@
 
 -- violations
 with outside as (
-    select orders.*, invoked_us, returned_us, outcome
+    select orders.order_id, invoked_us, returned_us, outcome
     from orders join attempts using (attempt)
     where attributed_by = 'tag'
       and (born_us < invoked_us or (outcome = 'ok' and born_us > returned_us))
     union all
-    select orders.*, min(invoked_us), max(returned_us), string_agg(outcome, ', ' order by attempts.attempt)
-    from orders join attempts on attempts.order_key = orders.order_key
-    where attributed_by in ('order_key', 'customer', 'order_id')
-    group by all
+    select stray.order_id, min(invoked_us), max(returned_us), string_agg(outcome, ', ' order by attempts.attempt)
+    from (select order_id, order_key, born_us from orders where attributed_by in ('order_key', 'customer', 'order_id')) as stray
+    join attempts on attempts.order_key = stray.order_key
+    group by stray.order_id, born_us
     having not bool_or(born_us >= invoked_us and (outcome <> 'ok' or born_us <= returned_us))
 )
-select order_key, order_id, outside.attempt, outcome as answered, born as commit, lsn, clock(born_us) as committed,
+select order_key, outside.order_id, orders.attempt, outcome as answered, born as commit, lsn, clock(born_us) as committed,
        clock(invoked_us) as invoked, clock(returned_us) as returned,
        case when born_us < invoked_us then format('{} us before it was asked for', invoked_us - born_us)
-            else format('{} us after its answer', born_us - returned_us) end as problem, story(order_key) as attempts
-from outside join commits on commits.commit = born
+            else format('{} us after its answer', born_us - returned_us) end as problem
+from outside join orders using (order_id) join commits on commits.commit = born
 order by born;
 
 -- exercised

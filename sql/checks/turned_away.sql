@@ -13,8 +13,7 @@ with short as (
 )
 select calm.order_key, calm.outcome, tries, code, message, clock(calm.invoked_us) as invoked,
        clock(calm.returned_us) as returned, last_attempt as attempt,
-       (select min(low) from least_stock where asked_for = 'order' and least_stock.attempt = last_attempt) as least_stock,
-       story(calm.order_key) as attempts
+       (select min(low) from least_stock where asked_for = 'order' and least_stock.attempt = last_attempt) as least_stock
 from order_results calm join attempts on attempts.attempt = last_attempt and attempts.order_key = calm.order_key
 where (calm.outcome in ('aborted', 'error', 'unknown')
        or calm.outcome = 'refused' and calm.order_key not in (select order_key from orders where order_key is not null))

@@ -23,8 +23,7 @@ with goods as (
     select order_id, 'when it was made', first_total, coalesce(goods, 0)
     from at_birth, settings where not multi_step and not eventual and first_total <> coalesce(goods, 0)
 )
-select order_key, found.order_id, seen, found.total, goods, found.total - goods as difference, born as commit, lsn, orders.attempt,
-       story(order_key) as attempts
+select order_key, found.order_id, seen, found.total, goods, found.total - goods as difference, born as commit, lsn, orders.attempt
 from found join orders using (order_id) join commits on commits.commit = born
 where not by_harness
 order by born, seen;

@@ -18,7 +18,7 @@ def history() -> History:
     for n in range(30):
         history.wants(f"k{n}", [("apple", 1)])
         history.tries(64 * n + 1, f"k{n}", 10 * n, 10 * n + 700, "error", pid=n)
-    history.tables["sessions"].append(["open", 1_700_000_000_100_000, 3, "idle in transaction", True, None, None])
+    history.tables["sessions"].append(["open", 1_700_000_000_900_000, 3, "idle in transaction", True, None, None])
     at = 1_700_000_001_000_000
     history.tables["probes"].append([9, "p", "apple", at, at + 1, "error", None, None, 5_000_000])
     return history

@@ -1,8 +1,9 @@
 """Checks: SQL files of two queries, one whose rows are the violations and one that counts what exercised it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from doorbuster.model.scenario import Policy
 MOST_ROWS = 10
 _PARTS = re.compile(r"(?m)^-- (violations|exercised)[ \t]*$")
 _ONLY_A_WARNING = "only_a_warning"
+_STORY = "attempts"
+_BATCH = 10_000
 
 
 class BadCheck(Exception):
@@ -125,13 +128,17 @@ def violations(
     Raises:
         BadCheck: the query fails.
     """
+    return list(islice(_rows(connection, check), most))
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, check: CheckText) -> Iterator[dict[str, Any]]:
     try:
         found = connection.execute(check.violations)
         names = [column[0] for column in found.description or ()]
-        rows = found.fetchall() if most is None else found.fetchmany(most)
+        while batch := found.fetchmany(_BATCH):
+            yield from (dict(zip(names, row, strict=True)) for row in batch)
     except duckdb.Error as problem:
         raise _bad(check, check.violations_line, problem) from problem
-    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def exercised(connection: duckdb.DuckDBPyConnection, check: CheckText) -> int:
@@ -166,17 +173,52 @@ def _run(connection: duckdb.DuckDBPyConnection, check: CheckText, ground: Ground
     for part in check.rests_on:
         if part in ground.blind:
             return CheckResult(check.name, CheckStatus.UNOBSERVABLE, reason=ground.blind[part])
-    rows = violations(connection, check)
+    found = _count_violations(connection, check)
     count = exercised(connection, check)
-    convicting = [row for row in rows if row.get(_ONLY_A_WARNING) is not True]
-    if rows:
-        shown = tuple((convicting or rows)[:MOST_ROWS])
-        status = CheckStatus.VIOLATED if convicting else CheckStatus.WARNING
-        found = len(convicting or rows)
-        return CheckResult(check.name, status, found, count, check.means, example=shown[0], rows=shown)
+    if found.convicting or found.warning:
+        status = CheckStatus.VIOLATED if found.convicting else CheckStatus.WARNING
+        shown = tuple(_with_story(connection, row) for row in found.rows)
+        number = found.convicting or found.warning
+        return CheckResult(check.name, status, number, count, check.means, example=shown[0], rows=shown)
     if count == 0:
         return CheckResult(check.name, CheckStatus.UNEXERCISED, reason=f"nothing exercised it: {check.exercised_by}")
     return CheckResult(check.name, CheckStatus.HOLDS, exercised=count)
+
+
+@dataclass(slots=True)
+class _Found:
+    """How many rows convict and how many only warn; the first ``rows`` of the worse sort."""
+
+    convicting: int = 0
+    warning: int = 0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, row: dict[str, Any]) -> None:
+        if row.get(_ONLY_A_WARNING) is True:
+            self.warning += 1
+            is_shown = not self.convicting
+        else:
+            if not self.convicting:
+                self.rows.clear()
+            self.convicting += 1
+            is_shown = True
+        if is_shown and len(self.rows) < MOST_ROWS:
+            self.rows.append(row)
+
+
+def _count_violations(connection: duckdb.DuckDBPyConnection, check: CheckText) -> _Found:
+    found = _Found()
+    for row in _rows(connection, check):
+        found.add(row)
+    return found
+
+
+def _with_story(connection: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its order key's attempts in words: told for the rows that are shown, for all it takes too long."""
+    if row.get("order_key") is None or _STORY in row:
+        return row
+    told = connection.execute("select story(?)", [row["order_key"]]).fetchone()
+    return {**row, _STORY: told[0] if told else None}
 
 
 def _bad(check: CheckText, line: int, problem: duckdb.Error) -> BadCheck:

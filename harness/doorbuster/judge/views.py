@@ -13,8 +13,9 @@ from doorbuster.record.seal import empty_table, quoted
 from doorbuster.record.tables import LATER, TABLES
 
 MEMORY_LIMIT = "2GiB"
-# Stored tables up to this size are read once; larger ones stay on disk, so that memory does not bound a run.
-_RESIDENT_BYTES = 256 << 20
+# Stored tables up to this size are read once; larger ones stay on disk, so that memory does not bound a run. So does
+# the text of the log, which is only read to make tables of it.
+_RESIDENT_BYTES = 64 << 20
 
 
 class BadMapping(Exception):
@@ -47,7 +48,7 @@ def _open_table(connection: duckdb.DuckDBPyConnection, path: Path, table: str, c
     if not path.is_file():
         raise DamagedRun(f"{path}: is missing, so the run cannot be judged")
     wanted = ", ".join(f"{name}::{kind} as {name}" for name, kind in columns.items())
-    kind = "table" if path.stat().st_size <= _RESIDENT_BYTES else "view"
+    kind = "table" if table != "changes" and path.stat().st_size <= _RESIDENT_BYTES else "view"
     try:
         connection.execute(f"create {kind} {table} as select {wanted} from read_parquet({quoted(path)})")
     except duckdb.Error as problem:
