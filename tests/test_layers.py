@@ -13,7 +13,7 @@ RANKS = [
     {"config", "postgres", "network", "instrument", "record"},
     {"drive", "judge", "report"},
     {"engine"},
-    {"commands"},
+    {"commands", "api", "trial"},
     {"cli", "pytest_plugin"},
 ]
 RANK_OF = {name: rank for rank, names in enumerate(RANKS) for name in names}
