@@ -86,7 +86,7 @@ def test_fixtures_convict_the_function_as_first_published(session: pytest.Pytest
     for line in (
         "*Do not ship: the checkout let stock and orders drift apart*",
         "*Do not ship: the checkout ordered twice for one buyer*",
-        "*duplicate_order in test_the_answer_is_lost: 1 violation*",
+        "*duplicate_order in test_the_answer_is_lost: * violation*",
         "*: Try 1: unknown*",
         "*: Try 2: ok*",
         "*not put to the test: oversold*",
@@ -95,7 +95,8 @@ def test_fixtures_convict_the_function_as_first_published(session: pytest.Pytest
 
 
 def test_workers_share_one_server_and_it_is_gone_afterwards(session: pytest.Pytester) -> None:
-    port = "    def test_port_{n}(checkout_database, doorbuster_bench):\n        print('PORT', doorbuster_bench.server.port)\n"
+    head = "    def test_port_{n}(checkout_database, doorbuster_bench):\n"
+    port = head + "        print('PORT', doorbuster_bench.server.port)\n"
     session.makepyfile(HARDENED + "".join("\n" + port.format(n=n) for n in range(8)))
     result = session.runpytest_subprocess("-p", "no:locust", "-n", "4", "-rA")
     result.assert_outcomes(passed=13)
