@@ -47,8 +47,7 @@ with state as (
            max(commit) filter (not live) as ended
     from order_states semi join eventful using (order_id) group by order_id
 ), image as (
-    select order_id, arg_max(order_key, commit) as claimed_key, arg_max(customer, commit) as customer,
-           arg_max(total, commit) as total
+    select order_id, arg_max(order_key, seq) as claimed_key, arg_max(customer, seq) as customer, arg_max(total, seq) as total
     from order_events semi join eventful using (order_id) where delta >= 0 group by order_id
 )
 select order_id, commit as born, true as live_at_end, null::bigint as ended, order_key as claimed_key, customer, total
@@ -144,9 +143,14 @@ from ledger join commits using (commit) where tag is not null and stock + sold <
 create table initial_stock as
 select product, sum(delta) as units from supply where tag in ('initial', 'stock') group by product;
 
--- What each order key asked for, summed by product.
+-- What each order key asked for, summed by product. A journal whose writer was killed may lack the last lines: such a cart, which does not sum up to its total, is not known.
 create table carts as
-select order_key, product, sum(quantity) as units from request_lines group by order_key, product;
+select order_key, product, sum(quantity) as units
+from request_lines anti join (
+    select order_key from requests join request_lines using (order_key)
+    where (select broken_off from settings) and order_class = 'valid'
+    group by order_key, total having sum(quantity * price::decimal(38, 9)) <> total::decimal(38, 9)) using (order_key)
+group by order_key, product;
 
 -- One row an order key that was attempted: its final answer, and how long its buyer waited for it, retries included,
 -- from when it was due (open model) or first invoked.
@@ -304,15 +308,20 @@ with asked as (
 ), step as (
     select asked_for, attempt, order_key, product, wanted, entry, unnest(range(first_n, last_n + 1)) as n
     from span where entry is not null
-), own as (
-    select order_key, product, born, coalesce(ended, 9223372036854775807) as ended, carts.units
-    from orders join carts using (order_key), settings
-    where claims_key and not by_harness and product not in (select product from shared_products)
-      and order_key in (select order_key from doubted)
+), own as (   -- what the key's own attempts took (or gave back), until somebody else ended the order
+    select made_by.order_key, product, made_by.commit, -delta as units, coalesce(ended_by_others, 9223372036854775807) as until
+    from stock join made_by using (commit)
+    left join (select orders.order_key, min(ended) as ended_by_others
+               from orders join made_by as ending on ending.commit = ended
+               where ending.order_key is distinct from orders.order_key group by orders.order_key) as cut
+      on cut.order_key = made_by.order_key, settings
+    where claims_key and tag is null and product not in (select product from shared_products)
+      and made_by.order_key in (select order_key from doubted)
 ), met as (
     select step.asked_for, step.attempt, step.product, step.wanted, step.entry, w.commit,
            w.after + coalesce((select sum(own.units) from own where own.order_key = step.order_key
-                               and own.product = step.product and w.commit >= own.born and w.commit < own.ended), 0) as units
+                               and own.product = step.product and own.commit <= w.commit
+                               and (own.commit > own.until or w.commit < own.until)), 0) as units
     from step join stock_windows w using (entry, product, n)
 ), entry_low as (
     select asked_for, attempt, product, wanted, entry, min(units) as low, min(commit) as first_commit,

@@ -6,7 +6,7 @@
 --   in one committed state are two orders for one wish. An attempt counts as later only if it was invoked after the order
 --   was surely visible: an answer that gave it had returned, or a later writer of a row that it changed had a timestamp. A
 --   commit's own timestamp comes before it is visible and is not used. An order that was cancelled denies nothing, and the
---   units that it gave up may be taken again.
+--   units that it gave up may be taken again. What the log alone shows needs no clock.
 -- exercised by: Retries after a lost answer whose first try had committed, and attempts of one key that overlap.
 
 -- violations
@@ -72,7 +72,7 @@ with several as (
     where invoked_us > since_us and outcome in ('sold_out', 'refused') and (ended is null or ts_us > returned_us)
     qualify row_number() over (partition by tries.attempt order by since_us) = 1
 )
-select problem, order_key, evidence, found.commit, lsn
+select problem, order_key, evidence, found.commit, lsn, problem not like 'answered %' as by_log_alone
 from (from twice union all by name from answers union all by name from beyond union all by name from denied) as found
 left join commits on commits.commit = found.commit
 order by found.commit, order_key;

@@ -2,8 +2,8 @@
 -- needs: movements
 -- means: The movement ledger disagrees with the stock's changes, for an order or in sum for a product.
 -- sound: Ledger, lines and stock are read at the same commit boundary. A flow of several transactions is judged where no
---   attempt at an order of that product was in flight. An order's own movements are compared with the units that it holds at
---   the end of the log; orders that the harness itself cancelled are left out.
+--   attempt at an order of that product was in flight. A live order's own movements are compared with the units that it holds at
+--   the end of the log; orders that the harness itself touched are left out.
 -- exercised by: Commits that wrote movements.
 
 -- violations
@@ -14,6 +14,9 @@ with per_order as (
           select order_id, product, 0, delta, commit from sold
           where order_id in (select order_id from movement_events))
     group by order_id, product having sum(moved) + sum(held) <> 0
+), settled as (   -- live at the end, and no repair is due any more
+    select order_id from orders, settings, (select max(ts_us) as end_us from commits)
+    where live_at_end and (not eventual or born_us + coalesce(eventual_limit_us, 0) < end_us)
 ), strangers as (
     select order_id from sold semi join (select commit from commits where tag is not null) using (commit)
     union
@@ -24,7 +27,7 @@ with per_order as (
     from unrest where kind = 'movements'
     union all
     select 'movements and units of the order differ', product, order_id, moved + held, commit, 'never'
-    from per_order where order_id not in (select order_id from strangers)
+    from per_order semi join settled using (order_id) anti join strangers using (order_id)
 )
 select problem, found.product, found.order_id, discrepancy, found.commit, lsn, before as stock_before, after as stock_after,
        made_by.order_key, made_by.attempt, repaired

@@ -11,7 +11,7 @@
 Actions: ``order 1 k1 apple*1`` writes a whole order; ``head 1 k1 10`` only its row with a total; ``line 1 apple 2``,
 ``take apple 1``, ``give apple 1``, ``set apple 0``, ``lot L1 apple 3``, ``relot L1 2``, ``move 1 apple -1``,
 ``cancel 1``,
-``drop 1`` (deletes the row), ``unline 1 apple``, ``reline 1 apple 3``, ``rekey 1 k2``, ``nothing``.
+``retotal 1 20``, ``drop 1`` (deletes the row), ``unline 1 apple``, ``reline 1 apple 3``, ``rekey 1 k2``, ``nothing``.
 """
 
 import re
@@ -126,6 +126,7 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "move": lambda h, c, order, product, change: h.move(c, int(order), product, int(change)),
     "cancel": lambda h, c, order: h.update(c, "orders", int(order), status="cancelled"),
     "rekey": lambda h, c, order, key: h.update(c, "orders", int(order), key=key),
+    "retotal": lambda h, c, order, total: h.update(c, "orders", int(order), total=Decimal(total)),
     "drop": lambda h, c, order: h.delete(c, "orders", int(order)),
     "unline": lambda h, c, order, product: h.delete(c, "items", (int(order), product)),
     "reline": lambda h, c, order, product, units: h.update(c, "items", (int(order), product), quantity=int(units)),

@@ -16,6 +16,7 @@ from doorbuster.model.scenario import Policy
 MOST_ROWS = 10
 _PARTS = re.compile(r"(?m)^-- (violations|exercised)[ \t]*$")
 _ONLY_A_WARNING = "only_a_warning"
+_BY_LOG = "by_log_alone"  # such a row convicts also where what the check rests on cannot be believed
 _STORY = "attempts"
 _BATCH = 10_000
 
@@ -170,10 +171,10 @@ def _run(connection: duckdb.DuckDBPyConnection, check: CheckText, ground: Ground
     for need in check.needs:
         if not ground.has.get(need, False):
             return CheckResult(check.name, CheckStatus.OFF, reason=f"the contract maps no [{need}]")
-    for part in check.rests_on:
-        if part in ground.blind:
-            return CheckResult(check.name, CheckStatus.UNOBSERVABLE, reason=ground.blind[part])
-    found = _count_violations(connection, check)
+    blind = next((ground.blind[part] for part in check.rests_on if part in ground.blind), None)
+    found = _count_violations(connection, check, only_by_log=blind is not None)
+    if blind is not None and not found.convicting:
+        return CheckResult(check.name, CheckStatus.UNOBSERVABLE, reason=blind)
     count = exercised(connection, check)
     if found.convicting or found.warning:
         status = CheckStatus.VIOLATED if found.convicting else CheckStatus.WARNING
@@ -206,15 +207,17 @@ class _Found:
             self.rows.append(row)
 
 
-def _count_violations(connection: duckdb.DuckDBPyConnection, check: CheckText) -> _Found:
+def _count_violations(connection: duckdb.DuckDBPyConnection, check: CheckText, *, only_by_log: bool) -> _Found:
     found = _Found()
     for row in _rows(connection, check):
-        found.add(row)
+        if not only_by_log or row.get(_BY_LOG) is True:
+            found.add(row)
     return found
 
 
 def _with_story(connection: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> dict[str, Any]:
     """The row with its order key's attempts in words: told for the rows that are shown, for all it takes too long."""
+    row = {name: value for name, value in row.items() if name not in (_ONLY_A_WARNING, _BY_LOG)}
     if row.get("order_key") is None or _STORY in row:
         return row
     told = connection.execute("select story(?)", [row["order_key"]]).fetchone()

@@ -58,7 +58,10 @@ def _judged(
         reason = facts.get("unobservable")
         if reason is None:
             try:
-                create_views(connection, contract, load_catalogue(folder / "catalogue.json"), scenario.checks.require)
+                create_views(
+                    connection, contract, load_catalogue(folder / "catalogue.json"), scenario.checks.require,
+                    broken_off=facts.get("broken_off") is not None,
+                )  # fmt: skip
             except LogNotUnderstood as problem:
                 reason = f"the log was not understood: {problem}"
         if reason is not None:

@@ -96,10 +96,13 @@ def create_views(
     contract: Contract,
     tables: Sequence[Table],
     required: Sequence[str] = (),
+    *,
+    broken_off: bool = False,
 ) -> None:
     """Create the events by the contract's mapping, and the canonical tables over them.
 
-    ``required`` names the checks that the scenario requires.
+    ``required`` names the checks that the scenario requires; ``broken_off`` says that the harness failed in the middle,
+    so that its journals may lack their last lines.
 
     Raises:
         BadMapping, LogNotUnderstood: the contract's expressions or the log do not fit the tables.
@@ -115,14 +118,18 @@ def create_views(
         )
         require_unbroken(connection, table, images[table.name])
     _create_events(connection, contract, images)
-    create_canonical(connection, contract, required)
+    create_canonical(connection, contract, required, broken_off=broken_off)
 
 
 def create_canonical(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, required: Sequence[str] = ()
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    required: Sequence[str] = (),
+    *,
+    broken_off: bool = False,
 ) -> None:
     """Create the canonical tables from the events."""
-    _create_settings(connection, contract, required)
+    _create_settings(connection, contract, required, broken_off)
     for statement in connection.extract_statements(resource("sql/views.sql").read_text()):
         connection.execute(statement)
 
@@ -165,8 +172,8 @@ EVENTS = {
         "amount": "DECIMAL(38,9)",
     },
     "order_events": {
-        "commit": "BIGINT", "order_id": "VARCHAR", "delta": "BIGINT", "order_key": "VARCHAR", "customer": "VARCHAR",
-        "total": "DECIMAL(38,9)",
+        "commit": "BIGINT", "seq": "BIGINT", "order_id": "VARCHAR", "delta": "BIGINT", "order_key": "VARCHAR",
+        "customer": "VARCHAR", "total": "DECIMAL(38,9)",
     },
     "movement_events": {"commit": "BIGINT", "order_id": "VARCHAR", "product": "VARCHAR", "delta": "BIGINT"},
 }  # fmt: skip
@@ -177,11 +184,14 @@ THRESHOLDS = (
 )
 
 
-def _create_settings(connection: duckdb.DuckDBPyConnection, contract: Contract, required: Sequence[str]) -> None:
+def _create_settings(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, required: Sequence[str], broken_off: bool
+) -> None:
     limit_s = contract.rules.eventual_limit_s
     connection.execute(
         "create table settings as select ?::bool as multi_step, ?::bool as eventual, ?::bigint as eventual_limit_us, "
-        "?::bool as negative_stock_allowed, ?::bool as has_movements, ?::bool as moves_by_order, ?::bool as claims_key",
+        "?::bool as negative_stock_allowed, ?::bool as has_movements, ?::bool as moves_by_order, ?::bool as claims_key, "
+        "?::bool as broken_off",
         [
             len(contract.place.calls) > 1,
             contract.rules.atomicity == "eventual",
@@ -190,6 +200,7 @@ def _create_settings(connection: duckdb.DuckDBPyConnection, contract: Contract, 
             contract.movements is not None,
             contract.movements is not None and contract.movements.order is not None,
             contract.orders is not None and contract.orders.order_key is not None,
+            broken_off,
         ],
     )
     refused = "create table refused_classes as select unnest(?::varchar[]) as order_class"
@@ -204,7 +215,7 @@ def _create_events(connection: duckdb.DuckDBPyConnection, contract: Contract, im
     if contract.orders is not None:
         query = _orders(contract.orders, images[contract.orders.table])
     else:  # an order is then whatever has a line
-        query = """select commit, order_id, sum(delta_rows)::bigint as delta, null::varchar as order_key,
+        query = """select commit, commit as seq, order_id, sum(delta_rows)::bigint as delta, null::varchar as order_key,
                           null::varchar as customer, null::decimal(38,9) as total
                    from line_events group by commit, order_id"""
     _create(connection, "order_events", query, "[orders]")
@@ -241,7 +252,7 @@ def _stock(mapping: StockMapping, image: str, number: int) -> str:
 def _orders(mapping: OrdersMapping, image: str) -> str:
     optional = {name: getattr(mapping, name) or "null" for name in ("order_key", "customer", "total")}
     return f"""
-        select _commit as commit, ({mapping.id})::varchar as order_id,
+        select _commit as commit, _seq as seq, ({mapping.id})::varchar as order_id,
                _sign * case when {mapping.live} then 1 else 0 end as delta,
                ({optional["order_key"]})::varchar as order_key, ({optional["customer"]})::varchar as customer,
                ({optional["total"]})::decimal(38,9) as total
