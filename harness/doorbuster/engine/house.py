@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 
 from doorbuster.config.contract import LoadedContract
+from doorbuster.engine.errors import HarnessError
 from doorbuster.host.cache import cache_folder
 from doorbuster.host.guardian import Guardian
 from doorbuster.host.scratch import scratch_folder, sweep
@@ -82,6 +83,9 @@ def open_house(
         for notice in known.notices:
             emit(Notice(notice))
         yield House(guardian, scratch, runtime, server, toxiproxy, template)
+        # A run whose own tools died on the way says so, also where no scenario noticed.
+        toxiproxy.check_alive()
+        asyncio.run(_check_alive(server))
 
 
 def _toxiproxy(tools: Tools, guardian: Guardian, scratch: Path, emit: Callable[[Event], None]) -> ToxiproxyServer:
@@ -92,6 +96,14 @@ def _toxiproxy(tools: Tools, guardian: Guardian, scratch: Path, emit: Callable[[
     path = Path(tools.toxiproxy) if tools.toxiproxy else None
     binary = find_toxiproxy(path, cache_folder(), lambda text: emit(Preparing(text)))
     return ToxiproxyServer(binary, guard=guardian, base=scratch)
+
+
+async def _check_alive(server: Server) -> None:
+    """Raises HarnessError where the server does not answer any more."""
+    try:
+        await (await asyncpg.connect(server.dsn("postgres"), timeout=20)).close()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+        raise HarnessError(f"the server was gone before the run was over: {problem}") from None
 
 
 async def _deploy(server: Server, template: str, contract: LoadedContract, known: Known) -> None:
