@@ -190,8 +190,8 @@ def _create_settings(
     limit_s = contract.rules.eventual_limit_s
     connection.execute(
         "create table settings as select ?::bool as multi_step, ?::bool as eventual, ?::bigint as eventual_limit_us, "
-        "?::bool as negative_stock_allowed, ?::bool as has_movements, ?::bool as moves_by_order, ?::bool as claims_key, "
-        "?::bool as broken_off",
+        "?::bool as negative_stock_allowed, ?::bool as has_movements, ?::bool as moves_by_order, "
+        "?::bool as claims_key, ?::bool as broken_off",
         [
             len(contract.place.calls) > 1,
             contract.rules.atomicity == "eventual",
