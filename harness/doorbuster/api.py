@@ -107,7 +107,7 @@ class Result:
 def run(
     *scenarios: str | Path,
     contract: str | Path | None = None,
-    set: Literal["quick", "gate", "full"] = "gate",  # named as on the command line
+    set: Literal["quick", "gate", "full"] | None = None,  # named as on the command line
     seed: int | None = None,
     out: str | Path = "reports",
     postgres: str = "embedded",
@@ -118,9 +118,9 @@ def run(
 ) -> Result:
     """Put a shop under test, as ``doorbuster run`` does; the options are the command line's.
 
-    ``scenarios`` are names of standing ones or paths of ``.toml`` files; none means all of ``set``. Without
-    ``contract`` the function that comes with Doorbuster is tested. ``progress`` prints what the command line would
-    print. May also be called while an event loop runs, which it blocks.
+    ``scenarios`` are names of standing ones or paths of ``.toml`` files; none means all of ``set``. ``contract`` may
+    also be a project's ``doorbuster.toml``; without it the function that comes with Doorbuster is tested. ``progress``
+    prints what the command line would print. May also be called while an event loop runs, which it blocks.
 
     Raises:
         ConfigError: mistakes in the files, all of them. What goes wrong later is told in the result, never raised.

@@ -22,13 +22,14 @@ Examples
   doorbuster run                                   the gate set on the hardened function
   doorbuster run last_item --seed 7                one scenario, with a seed
   doorbuster run -c scenarios/contracts/two_calls.toml
+  doorbuster run -c doorbuster.toml                a project: contract, scenarios, own checks, waivers
 """
 
 
 @click.command(epilog=EPILOG)
 @click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...")
-@click.option("--set", "chosen_set", type=click.Choice(["quick", "gate", "full"]), default="gate", show_default=True,
-              help="Which standing scenarios to run when none is named.")  # fmt: skip
+@click.option("--set", "chosen_set", type=click.Choice(["quick", "gate", "full"]),
+              help="The standing scenarios to run when none is named; gate, if the project says nothing.")  # fmt: skip
 @running_options
 def command(scenarios: tuple[str, ...], chosen_set: Any, **options: Any) -> None:
     """Put a checkout function under test.

@@ -22,8 +22,8 @@ from doorbuster.report.registry import ReportSettings, all_reports
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
-    click.option("-c", "--contract", type=click.Path(path_type=Path), help="The shop under test, a TOML file; without "
-                 "it the function that comes with Doorbuster."),
+    click.option("-c", "--contract", type=click.Path(path_type=Path), help="The shop under test: a contract, or a "
+                 "project's doorbuster.toml. Without it the function that comes with Doorbuster."),
     click.option("--seed", type=click.IntRange(0), help="Draws the same orders again. Random, and printed, if not "
                  "given."),
     click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="reports", show_default=True,

@@ -3,19 +3,22 @@
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from doorbuster.config.contract import LoadedContract, load_contract
 from doorbuster.config.mistakes import ConfigError, Mistake
+from doorbuster.config.project import is_project, load_project, unknown_names
 from doorbuster.config.scenario import LoadedScenario, load_scenario, scenario_of
-from doorbuster.config.toml_file import as_toml
+from doorbuster.config.toml_file import as_toml, read_toml
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.tagging import Untaggable
 from doorbuster.engine.crash_proof import CRASH_PROOFS
 from doorbuster.host.resources import resource
-from doorbuster.judge.checks import standard_checks
+from doorbuster.judge.checks import BadCheck, read_check, standard_checks
 from doorbuster.model.check import CheckText
+from doorbuster.model.project import Project, Waiver
 from doorbuster.model.scenario import Scenario, ScenarioSet
 from doorbuster.network.faults import FAULTS, BadParameters, make_fault
 
@@ -25,21 +28,28 @@ DEFAULT_CONTRACT = "scenarios/contracts/create_order_with_inventory.toml"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run's contract, its scenarios in order, and the checks by name."""
+    """A run's contract, its scenarios in order, the checks by name, what is waived; ``config`` is the file given."""
 
     contract: LoadedContract
     scenarios: tuple[LoadedScenario, ...]
     checks: dict[str, CheckText]
+    waivers: tuple[Waiver, ...] = ()
+    config: Path | None = None
 
 
-def load_job(contract: Path | None, scenarios: Sequence[str], chosen_set: ScenarioSet) -> Job:
+def load_job(config: Path | None, scenarios: Sequence[str], chosen_set: ScenarioSet | None = None) -> Job:
     """The job for these files; ``scenarios`` are names of standing ones or paths, none means all of ``chosen_set``.
+
+    ``config`` is a contract, or a project's file that names one; what is given here goes over what a project says.
 
     Raises:
         ConfigError: every mistake in every file.
     """
-    checks = standard_checks()
-    mistakes: list[Mistake] = []
+    project = _project(config)
+    checks, mistakes = _all_checks(project)
+    scenarios = scenarios or (project.scenarios if project and chosen_set is None else ())
+    chosen_set = chosen_set or (project.set if project else None) or "gate"
+    contract = Path(project.contract) if project else config
     loaded: list[LoadedScenario] = []
     for path in _paths(scenarios, mistakes):
         try:
@@ -55,24 +65,55 @@ def load_job(contract: Path | None, scenarios: Sequence[str], chosen_set: Scenar
         mistakes += _flow_mistakes(shop)
     except ConfigError as error:
         mistakes += error.mistakes
+    if project and config:
+        mistakes += unknown_names(project, config, set(checks), {path.stem for path in _paths((), [])} | {
+            loaded.scenario.name for loaded in loaded})  # fmt: skip
     if mistakes:
         raise ConfigError(mistakes)
-    return Job(shop, tuple(loaded), checks)
+    return Job(shop, tuple(loaded), checks, project.waive if project else (), config)
 
 
-def job_of(contract: Path | None, content: dict[str, Any]) -> Job:
+def _project(config: Path | None) -> Project | None:
+    try:
+        if config is None or not is_project(read_toml(config)[1]):
+            return None
+    except ConfigError:  # met again, and told, where it is read as a contract
+        return None
+    return load_project(config, datetime.now(UTC).date())
+
+
+def _all_checks(project: Project | None) -> tuple[dict[str, CheckText], list[Mistake]]:
+    """The standing checks and a project's own, which may not take the name of another."""
+    checks, mistakes = standard_checks(), []
+    for file in project.checks if project else ():
+        try:
+            own = read_check(Path(file))
+        except BadCheck as problem:
+            mistakes.append(Mistake(file, str(problem).removeprefix(f"{file}: ")))
+            continue
+        if own.name in checks:
+            mistakes.append(Mistake(file, f"there is a check called {own.name!r} already", "Choose another name."))
+        checks[own.name] = own
+    return checks, mistakes
+
+
+def job_of(config: Path | None, content: dict[str, Any]) -> Job:
     """The job for one scenario with this content, as a command line gives it.
 
     Raises:
         ConfigError: every mistake.
     """
     text = as_toml(content)
-    checks = standard_checks()
+    project = _project(config)
+    checks, mistakes = _all_checks(project)
+    if mistakes:
+        raise ConfigError(mistakes)
+    contract = Path(project.contract) if project else config
     scenario = scenario_of(text, tomllib.loads(text), Path(COMMAND_LINE), checks, FAULTS)
     shop = load_contract(contract or resource(DEFAULT_CONTRACT))
     if mistakes := _flow_mistakes(shop):
         raise ConfigError(mistakes)
-    return Job(shop, (scenario,), checks)
+    return Job(shop, (scenario,), checks, project.waive if project else (), config)
 
 
 def standing_scenarios() -> dict[str, Path]:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from doorbuster.engine.store import NotARun, StoredRun, judge_stored, load_run
+from doorbuster.engine.waivers import waived
 from doorbuster.judge.judge import FACTS
 from doorbuster.model.check import CheckText
 from doorbuster.model.events import Event, RunFinished, RunStarted, ScenarioFinished
-from doorbuster.model.result import RunResult, ScenarioResult
+from doorbuster.model.result import RunResult, ScenarioResult, SourceLine
 from doorbuster.model.verdict import worst
 
 Emit = Callable[[Event], None]
@@ -45,6 +46,7 @@ def recheck(folder: Path, listener: Callable[[Mapping[str, CheckText]], Emit]) -
         environment=earlier.get("environment", {}),
         notices=tuple(dict.fromkeys([*earlier.get("notices", ()), "judged again from the stored run"])),
         error=earlier.get("error"),
+        sources=tuple(SourceLine(**{**s, "touches": tuple(s["touches"])}) for s in earlier.get("sources", ())),
     )
     emit(RunFinished(folder, result))
     return result
@@ -53,7 +55,7 @@ def recheck(folder: Path, listener: Callable[[Mapping[str, CheckText]], Emit]) -
 def _judged(run: StoredRun, name: str, replays: Mapping[str, str], emit: Emit) -> ScenarioResult:
     judged = judge_stored(run, name)
     checks = tuple(replace(check, replay=replays.get(check.name)) for check in judged.checks)
-    result = replace(judged, checks=checks)
+    result = waived(replace(judged, checks=checks), run.waivers, run.checks)
     emit(ScenarioFinished(result))
     return result
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import platform
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,8 +19,10 @@ from doorbuster.engine.house import House, Known, Tools, open_house
 from doorbuster.engine.kinds import KINDS
 from doorbuster.engine.loading import Job
 from doorbuster.engine.place import place_command
+from doorbuster.engine.sources import source_lines
 from doorbuster.engine.stage import Drive, Stage
 from doorbuster.engine.store import judge_stored, load_run, new_run_folder, save_texts
+from doorbuster.engine.waivers import unneeded, waived
 from doorbuster.model.events import Event, Preparing, RunFinished, RunStarted, ScenarioFinished, ScenarioStarted
 from doorbuster.model.result import RunResult, ScenarioResult
 from doorbuster.model.scenario import Scenario
@@ -60,7 +63,8 @@ def run(job: Job, settings: RunSettings, emit: Emit) -> RunResult:
     so_far = _Progress()
     so_far.known.contract.update(name=job.contract.contract.name, function_sha256="")
     _run_safely(job, settings, folder, so_far, emit)
-    result = _result(so_far, settings, started, time.monotonic() - clock)
+    so_far.known.notices += unneeded(so_far.scenarios, job.waivers)
+    result = _result(job, so_far, settings, started, time.monotonic() - clock)
     emit(RunFinished(folder, result))
     return result
 
@@ -113,7 +117,7 @@ def _run_one(
         if result.verdict is not Verdict.VIOLATION:
             result = replace(result, verdict=Verdict.ERROR)
         result = replace(result, error=f"broken off: {explain(interrupted).message}")
-    result = _with_replay(result, job, settings)
+    result = waived(_with_replay(result, job, settings), job.waivers, job.checks)
     so_far.scenarios.append(result)
     emit(ScenarioFinished(result))
     if interrupted is not None:
@@ -136,7 +140,7 @@ async def _still_there(server: Server) -> None:
 
 def _with_replay(result: ScenarioResult, job: Job, settings: RunSettings) -> ScenarioResult:
     """Every violated check gets the command that runs its scenario again, or only the place at which it broke."""
-    options = f"-c {job.contract.path} --seed {settings.seed}"
+    options = f"-c {shlex.quote(str(job.config or job.contract.path))} --seed {settings.seed}"
     whole = f"doorbuster run {result.name} {options}"
     checks = (
         replace(c, replay=place_command(result, c.name, options) or whole) if c.violations else c for c in result.checks
@@ -144,7 +148,9 @@ def _with_replay(result: ScenarioResult, job: Job, settings: RunSettings) -> Sce
     return replace(result, checks=tuple(checks))
 
 
-def _result(so_far: _Progress, settings: RunSettings, started: datetime, duration_s: float) -> RunResult:
+def _result(
+    job: Job, so_far: _Progress, settings: RunSettings, started: datetime, duration_s: float
+) -> RunResult:
     verdict = worst(s.verdict for s in so_far.scenarios)
     if so_far.error is not None and verdict is not Verdict.VIOLATION:
         verdict = Verdict.ERROR
@@ -169,4 +175,5 @@ def _result(so_far: _Progress, settings: RunSettings, started: datetime, duratio
         },
         notices=tuple(so_far.known.notices),
         error=so_far.error,
+        sources=source_lines(job.contract),
     )

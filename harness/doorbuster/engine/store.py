@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from doorbuster.engine.loading import Job, proofs
 from doorbuster.judge.judge import FACTS, judge_scenario
 from doorbuster.model.check import CheckText
 from doorbuster.model.contract import Contract
+from doorbuster.model.project import Waiver
 from doorbuster.model.result import ScenarioResult
 from doorbuster.model.scenario import Scenario
 from doorbuster.record.seal import seal_journals
@@ -43,6 +44,7 @@ class StoredRun:
     scenarios: dict[str, Scenario]
     checks: dict[str, CheckText]
     proofs: dict[str, dict[str, str]]
+    waivers: tuple[Waiver, ...] = ()
 
 
 def new_run_folder(out: Path, contract: str, now: datetime) -> Path:
@@ -66,6 +68,7 @@ def save_texts(folder: Path, job: Job) -> None:
         "scenarios": {s.scenario.name: {"path": str(s.path), "text": s.text} for s in job.scenarios},
         "checks": {name: asdict(check) for name, check in job.checks.items()},
         "proofs": {s.scenario.name: proofs(s.scenario) for s in job.scenarios},
+        "waivers": [{**asdict(waiver), "expires": waiver.expires.isoformat()} for waiver in job.waivers],
     }
     (folder / RUN_FILE).write_text(json.dumps(content, indent=1))
 
@@ -97,6 +100,7 @@ def _stored(folder: Path, content: Mapping[str, Any]) -> StoredRun:
         {name: validated(Scenario, tomllib.loads(s["text"]), Path(s["path"])) for name, s in scenarios},
         {name: _check(check) for name, check in content["checks"].items()},
         content["proofs"],
+        tuple(Waiver(**{**w, "expires": date.fromisoformat(w["expires"])}) for w in content.get("waivers", ())),
     )
 
 

@@ -107,6 +107,17 @@ class ScenarioResult:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A statement of the shop's: its file and line, in which function, which parts of the mapping it ``touches``."""
+
+    file: str
+    line: int
+    function: str
+    touches: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """A whole run. ``started`` is ISO 8601 with offset; ``duration_s`` excludes the writing of reports."""
 
@@ -123,6 +134,7 @@ class RunResult:
     environment: dict[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     error: str | None = None
+    sources: tuple[SourceLine, ...] = ()
     schema: str = SCHEMA
 
     def as_dict(self) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def summary(result: RunResult, texts: Texts, written: list[Path], guard: bool) -
     yield from _stories(failures(result, texts), guard)
     yield from _section("Required, but not put to the test", [_gap(g) for g in gaps(result) if g.required], guard)
     yield from _section("Faults", _fault_lines(result), guard)
-    yield from _section("Relaxed by policy", _relaxed_lines(result), guard)
+    yield from _section("Relaxed or waived", _relaxed_lines(result), guard)
     yield from (_unbroken(foreign(f"{path.name}: {path}", guard)) for path in written)
 
 
@@ -131,7 +131,7 @@ def _fault_lines(result: RunResult) -> list[str]:
 
 def _relaxed_lines(result: RunResult) -> list[str]:
     return [
-        f"{r.check} in {r.scenario}: {r.status.value}"
+        f"{r.check} in {r.scenario}: {r.reason or r.status.value}"
         + (f", {count(r.violations, 'violation')}, for example {r.example}" if r.violations else "")
         for r in relaxed(result)
     ]

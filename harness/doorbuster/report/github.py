@@ -1,5 +1,6 @@
 """GitHub Actions: a step summary, and a few annotations where a reviewer looks."""
 
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -8,7 +9,19 @@ from typing import TextIO
 
 from doorbuster.model.events import Event, RunFinished
 from doorbuster.model.result import RunResult
-from doorbuster.report.story import Failure, Gap, Texts, check_counts, failures, faults, gaps, p50_and_p99, relaxed
+from doorbuster.report.places import place_of, shown_path
+from doorbuster.report.story import (
+    Failure,
+    Gap,
+    Texts,
+    by_subject,
+    check_counts,
+    failures,
+    faults,
+    gaps,
+    p50_and_p99,
+    relaxed,
+)
 from doorbuster.report.text import clean, count, outcomes_in_words, shortened, value_text
 from doorbuster.report.verdict import SYMBOLS, WORDS, headline, sentence
 
@@ -26,6 +39,7 @@ class GitHub:
         self._summary = environ.get("GITHUB_STEP_SUMMARY")
         self._annotate = environ.get("GITHUB_ACTIONS") == "true"
         self._stdout = stdout
+        self._environ = environ
 
     def on(self, event: Event) -> None:
         """Write when the run is over."""
@@ -35,13 +49,19 @@ class GitHub:
             with Path(self._summary).open("a", encoding="utf-8") as file:
                 file.write(summary(event.result, self._texts))
         if self._annotate:
-            for line in annotations(event.result, self._texts):
+            for line in annotations(event.result, self._texts, self._environ):
                 print(line, file=self._stdout or sys.stdout)
 
 
-def annotations(result: RunResult, texts: Texts) -> list[str]:
-    """At most ten ``::error`` commands, the last one saying what was left out."""
-    lines = [_error(_title(f), _message(f)) for f in failures(result, texts)]
+def annotations(result: RunResult, texts: Texts, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """At most ten ``::error`` commands, the last one saying what was left out.
+
+    One a check, at the line of the shop's own file that it is about.
+    """
+    lines = [
+        _error(_title(f, others), _message(f), _place(result, f, environ))
+        for f, others in by_subject(failures(result, texts))
+    ]
     lines += [_error(f"{g.subject} in {g.scenario}", f"{g.status}: {g.reason}") for g in gaps(result) if g.required]
     if len(lines) > MAX_ANNOTATIONS:
         rest = len(lines) - MAX_ANNOTATIONS + 1
@@ -49,8 +69,16 @@ def annotations(result: RunResult, texts: Texts) -> list[str]:
     return lines
 
 
-def _title(failure: Failure) -> str:
-    return f"{failure.subject} in {failure.scenario}" if failure.scenario else "doorbuster"
+def _title(failure: Failure, others: tuple[Failure, ...]) -> str:
+    more = f" and {count(len(others), 'more scenario')}" if others else ""
+    return f"{failure.subject} in {failure.scenario}{more}" if failure.scenario else "doorbuster"
+
+
+def _place(result: RunResult, failure: Failure, environ: Mapping[str, str]) -> str:
+    """Where a reviewer should look, as the first properties of a command."""
+    place = place_of(result, failure.subject) if failure.sort == "check" else None
+    path = shown_path(place.file, environ) if place else None
+    return f"file={_property(path)},line={place.line}," if place and path else ""
 
 
 def _message(failure: Failure) -> str:
@@ -59,8 +87,8 @@ def _message(failure: Failure) -> str:
     return "\n".join(filter(None, [found, failure.claim, failure.example, replay]))
 
 
-def _error(title: str, message: str) -> str:
-    return f"::error title={_property(title)}::{_data(shortened(message, 2000))}"
+def _error(title: str, message: str, place: str = "") -> str:
+    return f"::error {place}title={_property(title)}::{_data(shortened(message, 2000))}"
 
 
 def _data(text: str) -> str:
@@ -140,8 +168,12 @@ def _faults(result: RunResult) -> list[str]:
 
 
 def _relaxed(result: RunResult) -> list[str]:
-    rows = [[escaped(r.scenario), escaped(r.check), r.status.value, f"{r.violations:,}"] for r in relaxed(result)]
-    return ["### Relaxed by policy", "", *_table(["scenario", "check", "status", "violations"], rows)] if rows else []
+    rows = [
+        [escaped(r.scenario), escaped(r.check), r.status.value, f"{r.violations:,}", escaped(r.reason)]
+        for r in relaxed(result)
+    ]
+    head = ["scenario", "check", "status", "violations", "why"]
+    return ["### Relaxed or waived", "", *_table(head, rows)] if rows else []
 
 
 def _cut(text: str) -> str:

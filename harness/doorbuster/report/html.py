@@ -22,6 +22,7 @@ from doorbuster.report import story, text, verdict
 from doorbuster.report.chart import Timeline, drawing, timeline
 from doorbuster.report.files import write_atomically
 from doorbuster.report.lanes import lanes
+from doorbuster.report.places import place_of, shown_path
 from doorbuster.report.story import Texts
 from doorbuster.report.strip import legend, strips
 
@@ -49,6 +50,7 @@ def as_html(result: RunResult, texts: Texts) -> str:
     lines = [timeline(scenario) for scenario in result.scenarios]
     return _environment().get_template("report.html.j2").render(
         result=result,
+        place_of={name: place for name in texts if (place := place_of(result, name))},
         texts=texts,
         headline=verdict.headline(result),
         sentence=verdict.sentence(result),
@@ -160,6 +162,7 @@ def _environment() -> jinja2.Environment:
         columns=_columns,
         rows_only=_is_rows,
         lanes=lanes,
+        path=lambda file: shown_path(file) or file,
     )
     environment.globals.update(words_of=verdict.WORDS, symbol_of=verdict.SYMBOLS, Verdict=Verdict, dash=text.NONE)
     return environment

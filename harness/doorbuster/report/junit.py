@@ -14,6 +14,7 @@ from doorbuster.model.events import Event, RunFinished
 from doorbuster.model.result import RunResult, ScenarioResult
 from doorbuster.model.verdict import Verdict
 from doorbuster.report.files import write_atomically
+from doorbuster.report.places import place_of, shown_path
 from doorbuster.report.story import Texts, example_of, gaps, measured, replay_command
 from doorbuster.report.text import clean, clean_lines, count, row_in_words
 from doorbuster.report.verdict import sentence
@@ -57,7 +58,11 @@ def _suite(root: Element, scenario: ScenarioResult, result: RunResult, texts: Te
     for name in ("kind", "seed", "orders", "attempts", "commits", "verdict"):
         SubElement(properties, "property", name=name, value=clean(str(getattr(scenario, name))))
     for check in scenario.checks:
-        _check_case(_case(suite, scenario, check.name), scenario, check, texts)
+        case = _case(suite, scenario, check.name)
+        if (place := place_of(result, check.name)) and (path := shown_path(place.file)):
+            case.set("file", clean(path))
+            case.set("line", str(place.line))
+        _check_case(case, scenario, check, texts)
     for threshold in scenario.thresholds:
         _threshold_case(_case(suite, scenario, _threshold_name(threshold)), scenario, threshold)
     _scenario_case(suite, scenario, result)
@@ -81,7 +86,8 @@ def _check_case(case: Element, scenario: ScenarioResult, check: CheckResult, tex
             _trouble(case, "failure", f"{check.name}: {count(check.violations, 'violation')}", check.name,
                      _evidence(scenario, check, texts))  # fmt: skip
         case CheckStatus.WARNING:
-            seen = f"warning: {count(check.violations, 'violation')}. {example_of(check)}"
+            why = f"{check.reason}. " if check.reason else ""
+            seen = f"warning: {why}{count(check.violations, 'violation')}. {example_of(check)}"
             SubElement(case, "system-out").text = clean_lines(seen)
         case CheckStatus.OFF:
             SubElement(case, "skipped", message=clean(check.reason or "turned off by the scenario's policy"))

@@ -55,6 +55,7 @@ class Relaxed:
     status: CheckStatus
     violations: int
     example: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,16 @@ def _failures_of(scenario: ScenarioResult, texts: Texts) -> Iterator[Failure]:
         if check.status is CheckStatus.VIOLATED and not (broken and check.name in LIMITS):
             yield _violation(scenario, check, texts)
     for threshold in scenario.thresholds:
-        if threshold.status is ThresholdStatus.VIOLATED:
+        if threshold.status is ThresholdStatus.VIOLATED and not _is_relaxed(scenario, threshold):
             replay = replay_command(scenario)
             yield Failure(scenario.name, threshold.expression, "threshold", measured(threshold), replay=replay)
+
+
+def _is_relaxed(scenario: ScenarioResult, threshold: ThresholdResult) -> bool:
+    """Whether the check named after the threshold's metric is a mere warning, by policy or waiver."""
+    metric = threshold.expression.split()[0] if threshold.expression.split() else ""
+    name = metric if metric in LIMITS else "latency"
+    return any(check.name == name and check.status is CheckStatus.WARNING for check in scenario.checks)
 
 
 def _violation(scenario: ScenarioResult, check: CheckResult, texts: Texts) -> Failure:
@@ -206,7 +214,7 @@ _DEFAULT_REASON = {
 def relaxed(result: RunResult) -> tuple[Relaxed, ...]:
     """The checks that a policy turned off or into warnings."""
     return tuple(
-        Relaxed(scenario.name, check.name, check.status, check.violations, example_of(check))
+        Relaxed(scenario.name, check.name, check.status, check.violations, example_of(check), clean(check.reason or ""))
         for scenario in result.scenarios
         for check in scenario.checks
         if check.status in (CheckStatus.WARNING, CheckStatus.OFF)
