@@ -1,10 +1,13 @@
 """What every command that runs scenarios has in common: its options, and how it ends."""
 
+import os
 import random
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
@@ -12,14 +15,17 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from doorbuster.config.mistakes import ConfigError
-from doorbuster.engine.failures import USAGE
+from doorbuster.engine.failures import INTERRUPTED, USAGE
 from doorbuster.engine.house import Tools
 from doorbuster.engine.loading import Job
 from doorbuster.engine.run import RunSettings, run
+from doorbuster.model.verdict import Verdict
 from doorbuster.postgres.connect import redacted
 from doorbuster.postgres.runtimes import BadChoice, PostgresChoice, check_choice
 from doorbuster.report.registry import ReportSettings, all_reports
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE = 4
 Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
     click.option("-c", "--contract", type=click.Path(path_type=Path), help="The shop under test: a contract, or a "
@@ -38,8 +44,9 @@ _OPTIONS = (
                  "the embedded wheel, PATH, Debian's folders."),
     click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Another copy of junit.xml."),
     click.option("--json", "json_", type=click.Path(dir_okay=False, path_type=Path), help="Another copy of "
-                 "result.json."),
+                 "result.json; - prints it, and everything else goes to the error output."),
     click.option("--quiet", is_flag=True, help="Print the verdict only."),
+    click.option("--verbose", is_flag=True, help="Print every failure in full, and what was not exercised."),
 )  # fmt: skip
 
 
@@ -74,13 +81,40 @@ def run_job(load: Callable[[], Job], options: Mapping[str, Any]) -> NoReturn:
         tools=Tools(options["toxiproxy"], postgres),
     )
     reports = all_reports(
-        ReportSettings(texts=job.checks, quiet=options["quiet"], json=options["json_"], junit=options["junit"])
+        ReportSettings(
+            texts=job.checks, quiet=options["quiet"], verbose=options["verbose"], json=options["json_"],
+            junit=options["junit"],
+        )
     )
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    sys.exit(run(job, settings, reports.on).exit_code)
+    with interrupts() as asked:
+        result = run(job, settings, reports.on)
+    # Whatever became of the interrupt on its way, such as being raised in a destructor: it was asked for.
+    sys.exit(INTERRUPTED if asked.times and result.verdict is not Verdict.VIOLATION else result.exit_code)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """A request to end is like Ctrl-C: heal, remove, report, then go."""
-    raise KeyboardInterrupt
+@dataclass(slots=True)
+class Interrupts:
+    """How often the run was asked to end: by Ctrl-C, a request to terminate, or a terminal that is gone."""
+
+    times: int = 0
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """The first heals, removes, reports, then goes; who insists while that happens is told to wait, three times."""
+        self.times += 1
+        if self.times == 1 or self.times > PATIENCE:
+            raise KeyboardInterrupt
+        os.write(2, b"doorbuster: stopping; what was started is being removed first\n")
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """Turns requests to end into KeyboardInterrupt for the length of a block; one that leaves the block is exit 130."""
+    asked = Interrupts()
+    before = {number: signal.signal(number, asked.on_signal) for number in SIGNALS}
+    try:
+        yield asked
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -32,15 +32,18 @@ class ConsoleReport:
     """Tells a person how the run goes.
 
     Progress bars need a terminal that can redraw; a pipe, a dumb terminal and a CI (``CI`` set) get a line when a
-    scenario starts and one when it ends. ``NO_COLOR`` is honoured. ``quiet`` leaves only the verdict.
+    scenario starts and one when it ends. ``NO_COLOR`` is honoured. ``quiet`` leaves only the verdict,
+    ``verbose`` leaves nothing out.
     """
 
     def __init__(
-        self, texts: Texts, environ: Mapping[str, str], quiet: bool = False, stdout: TextIO | None = None
-    ) -> None:
+        self, texts: Texts, environ: Mapping[str, str], quiet: bool = False, stdout: TextIO | None = None,
+        verbose: bool = False,
+    ) -> None:  # fmt: skip
         self._console = _console(stdout or sys.stdout, environ)
         self._texts = texts
         self._quiet = quiet
+        self._verbose = verbose
         # A line of the log must not be taken for a command by GitHub's runner.
         self._guard = environ.get("GITHUB_ACTIONS") == "true"
         live = self._console.is_terminal and not self._console.is_dumb_terminal and not environ.get("CI")
@@ -103,7 +106,7 @@ class ConsoleReport:
         if self._bars:
             self._bars.stop()
         if not self._quiet:
-            for part in summary(event.result, self._texts, _written(event.folder), self._guard):
+            for part in summary(event.result, self._texts, _written(event.folder), self._guard, self._verbose):
                 self._print(part)
         self._console.print(verdict_line(event.result, self._guard), soft_wrap=self._quiet)
 

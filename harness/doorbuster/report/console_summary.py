@@ -1,6 +1,7 @@
 """The console's summary: table, failures as stories, faults with proof, files, verdict."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -16,6 +17,7 @@ from doorbuster.report.story import (
     Failure,
     Gap,
     Texts,
+    Unexercised,
     by_subject,
     check_counts,
     failures,
@@ -23,6 +25,7 @@ from doorbuster.report.story import (
     gaps,
     p50_and_p99,
     relaxed,
+    unexercised,
 )
 from doorbuster.report.text import count, outcomes_in_words, seconds, shortened
 from doorbuster.report.verdict import SYMBOLS, sentence
@@ -31,15 +34,29 @@ _MAX_STORIES = 6  # one screen; report.html has them all
 _MAX_LINES = 8
 
 
-def summary(result: RunResult, texts: Texts, written: list[Path], guard: bool) -> Iterator[RenderableType]:
-    """The parts of the summary in reading order, the verdict's own line excepted."""
+def summary(
+    result: RunResult, texts: Texts, written: list[Path], guard: bool, verbose: bool = False
+) -> Iterator[RenderableType]:
+    """The parts of the summary in reading order, the verdict's own line excepted; ``verbose``: nothing is left out."""
+    show = _Show(guard, None, None) if verbose else _Show(guard, _MAX_STORIES, _MAX_LINES)
     if result.scenarios:
         yield _table(result, guard)
-    yield from _stories(failures(result, texts), guard)
-    yield from _section("Required, but not put to the test", [_gap(g) for g in gaps(result) if g.required], guard)
-    yield from _section("Faults", _fault_lines(result), guard)
-    yield from _section("Relaxed or waived", _relaxed_lines(result), guard)
+    yield from _stories(failures(result, texts), show)
+    yield from _section("Required, but not put to the test", [_gap(g) for g in gaps(result) if g.required], show)
+    if verbose:
+        yield from _section("Not exercised", [_unexercised(u) for u in unexercised(result)], show)
+    yield from _section("Faults", _fault_lines(result), show)
+    yield from _section("Relaxed or waived", _relaxed_lines(result), show)
     yield from (_unbroken(foreign(f"{path.name}: {path}", guard)) for path in written)
+
+
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """How much is shown: at most so many stories, and lines of each part; None is all."""
+
+    guard: bool
+    stories: int | None
+    lines: int | None
 
 
 def verdict_line(result: RunResult, guard: bool) -> Text:
@@ -68,15 +85,16 @@ def _table(result: RunResult, guard: bool) -> Table:
     return table
 
 
-def _stories(found: tuple[Failure, ...], guard: bool) -> Iterator[RenderableType]:
+def _stories(found: tuple[Failure, ...], show: _Show) -> Iterator[RenderableType]:
     groups = by_subject(found)
-    for failure, others in groups[:_MAX_STORIES]:
-        yield from _story(failure, others, guard)
-    if len(groups) > _MAX_STORIES:
-        yield Text(f"and {count(len(groups) - _MAX_STORIES, 'more failure')}, all in report.html", style="bold")
+    for failure, others in groups[: show.stories]:
+        yield from _story(failure, others, show)
+    if hidden := len(groups[show.stories :]) if show.stories is not None else 0:
+        yield Text(f"and {count(hidden, 'more failure')}, all in report.html", style="bold")
 
 
-def _story(failure: Failure, others: tuple[Failure, ...], guard: bool) -> Iterator[RenderableType]:
+def _story(failure: Failure, others: tuple[Failure, ...], show: _Show) -> Iterator[RenderableType]:
+    guard = show.guard
     where = f" in {failure.scenario}" if failure.scenario else ""
     rows = f": {count(failure.violations, 'row')}" if failure.sort == "check" else ""
     yield foreign(f"✗ {failure.subject}{where}{rows}", guard, "bold red")
@@ -85,13 +103,12 @@ def _story(failure: Failure, others: tuple[Failure, ...], guard: bool) -> Iterat
     if failure.claim:
         lead = "a row means: " if failure.sort == "check" else ""
         yield _indented(foreign(lead + shortened(failure.claim, 600), guard, lines=True))
-    if failure.story:
-        lines = list(told(failure.story))
-        for line in lines[:_MAX_LINES]:
-            yield _indented(foreign(shortened(line, 160), guard))
-        if len(lines) > _MAX_LINES:
-            yield _indented(Text(f"… {count(len(lines) - _MAX_LINES, 'more step')} in report.html"))
-    elif failure.example:
+    lines = list(told(failure.story)) if failure.story else []
+    for line in lines[: show.lines]:
+        yield _indented(foreign(shortened(line, 160), guard))
+    if hidden := len(lines[show.lines :]) if show.lines is not None else 0:
+        yield _indented(Text(f"… {count(hidden, 'more step')} in report.html"))
+    if failure.example and (not lines or show.lines is None):
         yield _indented(foreign(f"for example: {shortened(failure.example, 400)}", guard))
     if failure.replay:
         yield _unbroken(foreign(f"    replay: {failure.replay}", guard, "cyan"))
@@ -107,14 +124,18 @@ def _unbroken(text: Text) -> Text:
     return text
 
 
-def _section(title: str, lines: list[str], guard: bool) -> Iterator[RenderableType]:
+def _section(title: str, lines: list[str], show: _Show) -> Iterator[RenderableType]:
     if not lines:
         return
     yield Text(title, style="bold")
-    for line in lines[:_MAX_LINES]:
-        yield _indented(foreign(line, guard))
-    if len(lines) > _MAX_LINES:
-        yield _indented(Text(f"and {len(lines) - _MAX_LINES:,} more"))
+    for line in lines[: show.lines]:
+        yield _indented(foreign(line, show.guard))
+    if show.lines is not None and len(lines) > show.lines:
+        yield _indented(Text(f"and {len(lines) - show.lines:,} more"))
+
+
+def _unexercised(gap: Unexercised) -> str:
+    return f"{gap.check} in {', '.join(gap.scenarios)}: {gap.reason}"
 
 
 def _gap(gap: Gap) -> str:

@@ -1,6 +1,7 @@
 """The reports there are. A new one is a file and a line here."""
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from doorbuster.report.fan_out import FanOut
 from doorbuster.report.github import GitHub
 from doorbuster.report.html import HtmlReport
 from doorbuster.report.junit import JUnit
-from doorbuster.report.result_json import ResultJson
+from doorbuster.report.result_json import STDOUT, ResultJson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,24 +22,31 @@ class ReportSettings:
     """What the command line says about reports.
 
     ``texts`` are the checks' own words by name; ``json`` and ``junit`` are copies besides those in the run's folder;
-    ``stdout`` is the process's own where it is None.
+    ``stdout`` is the process's own where it is None. Where ``json`` is ``-`` the result is all that is printed there,
+    and what is for people goes to the error output.
     """
 
     texts: Mapping[str, CheckText] = field(default_factory=dict)
     quiet: bool = False
+    verbose: bool = False
     json: Path | None = None
     junit: Path | None = None
     stdout: TextIO | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
+    @property
+    def for_people(self) -> TextIO | None:
+        """Where text for people goes."""
+        return sys.stderr if self.json == STDOUT else self.stdout
+
 
 # The console comes last: it names the files that are there when it speaks.
 REPORTS: dict[str, Callable[[ReportSettings], Listener]] = {
-    "result.json": lambda s: ResultJson(s.json),
+    "result.json": lambda s: ResultJson(s.json, s.stdout),
     "junit": lambda s: JUnit(s.texts, s.junit),
     "html": lambda s: HtmlReport(s.texts),
-    "github": lambda s: GitHub(s.texts, s.environ, s.stdout),
-    "console": lambda s: ConsoleReport(s.texts, s.environ, s.quiet, s.stdout),
+    "github": lambda s: GitHub(s.texts, s.environ, s.for_people),
+    "console": lambda s: ConsoleReport(s.texts, s.environ, s.quiet, s.for_people, s.verbose),
 }
 
 

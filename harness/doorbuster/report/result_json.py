@@ -2,12 +2,13 @@
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -18,20 +19,25 @@ from doorbuster.report.files import write_atomically
 from doorbuster.report.text import redacted
 
 NAME = "result.json"
+STDOUT = Path("-")
 
 
 class ResultJson:
-    """Writes ``result.json`` into the run's folder, and a copy to ``also``."""
+    """Writes ``result.json`` into the run's folder, and a copy to ``also``; ``-`` is the standard output."""
 
-    def __init__(self, also: Path | None = None) -> None:
+    def __init__(self, also: Path | None = None, stdout: TextIO | None = None) -> None:
         self._also = also
+        self._stdout = stdout
 
     def on(self, event: Event) -> None:
         """Write when the run is over."""
         if isinstance(event, RunFinished):
             text = as_json(event.result)
-            for path in filter(None, (event.folder / NAME, self._also)):
-                write_atomically(path, text)
+            write_atomically(event.folder / NAME, text)
+            if self._also == STDOUT:
+                print(text, end="", file=self._stdout or sys.stdout)
+            elif self._also:
+                write_atomically(self._also, text)
 
 
 def as_json(result: RunResult) -> str:
