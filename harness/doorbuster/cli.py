@@ -10,6 +10,7 @@ import click
 from doorbuster import __version__
 
 HARNESS_FAILED = 3
+INTERRUPTED = 130
 COMMANDS = {
     "run": "Put a checkout function under test.",
     "cut": "Cut the connection at every place of an order's conversation.",
@@ -30,6 +31,13 @@ class _Lazy(click.Group):
             return None
         found: click.Command = importlib.import_module(f"doorbuster.commands.{cmd_name}").command
         return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Ctrl-C exits 130: click's own 1 would say that the checkout is at fault."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

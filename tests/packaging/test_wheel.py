@@ -74,7 +74,7 @@ def test_an_installed_doorbuster_runs_outside_the_checkout_and_leaves_nothing_wh
 ) -> None:
     where = "import doorbuster, sys; sys.stdout.write(doorbuster.__file__)"
     assert quietly(environment / "bin/python", "-c", where, cwd=tmp_path).startswith(str(environment))
-    command = [environment / "bin/doorbuster", "run", "last_item"]
+    command = [str(environment / "bin/doorbuster"), "run", "last_item"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
     run = finished(done.returncode, done.stdout + done.stderr, tmp_path / "reports")
     assert run.exit_code == 0, run.output
