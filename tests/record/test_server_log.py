@@ -33,4 +33,4 @@ def test_an_error_that_was_raised_by_hand_is_no_deadlock() -> None:
 
 
 def test_a_log_cut_in_the_middle_and_lines_without_a_prefix_are_read_past() -> None:
-    assert list(read_deadlocks("\tof an entry before\nnonsense\n" + LOG))[0].pid == 123
+    assert next(read_deadlocks("\tof an entry before\nnonsense\n" + LOG)).pid == 123

@@ -7,7 +7,7 @@ import click
 from doorbuster.commands.running import run_job, running_options
 from doorbuster.drive.crash.at_statement import parse_crash_place
 from doorbuster.engine.loading import job_of
-from doorbuster.model.crash import GENTLE, Crash, CrashKind
+from doorbuster.model.crash import GENTLE, Crash, CrashKind, LoadKind
 
 KINDS = get_args(CrashKind)
 EPILOG = """\b
@@ -15,14 +15,15 @@ Examples
   doorbuster crash                                every statement, every kind that leaves the server up
   doorbuster crash --kind kill_backend            SIGKILL of the session's process, at every statement
   doorbuster crash --load --kills 200             SIGKILL of the whole server while buyers order
+  doorbuster crash --load --kind cancel --kind terminate    sessions in the middle of a call
   doorbuster crash --load --setting synchronous_commit=off
 """
 
 
 @click.command(epilog=EPILOG)
-@click.option("--load", is_flag=True, help="Kill the whole server while buyers order, instead of at each statement.")
+@click.option("--load", is_flag=True, help="Kill at random moments while buyers order, instead of at each statement.")
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True,
-              help="What happens at each statement; may be given again.")  # fmt: skip
+              help="What happens at each statement, or with --load in turn; may be given again.")  # fmt: skip
 @click.option("--lines", type=click.IntRange(1), default=Crash().lines, show_default=True, help="Products a cart.")
 @click.option("--at", "place", help="One place only, as reports name it.")
 @click.option("--kills", type=click.IntRange(1), default=Crash().kills, show_default=True,
@@ -45,7 +46,7 @@ def command(**options: Any) -> None:
         raise click.BadParameter("write NAME=VALUE", param_hint="--setting")
     settings: dict[str, Any] = {
         "at": "load" if options["load"] else "statement",
-        "kinds": list(options["kinds"] or GENTLE),
+        **_kinds(options["kinds"], options["load"]),
         "lines": options["lines"],
         "kills": options["kills"],
         "buyers": options["buyers"],
@@ -61,3 +62,12 @@ def command(**options: Any) -> None:
         "checks": {"require": [] if options["place"] else ["lost_order", "conservation", "partial_order"]},
     }
     run_job(lambda: job_of(options["contract"], scenario), options)
+
+
+def _kinds(kinds: tuple[str, ...], load: bool) -> dict[str, list[str]]:
+    if not load:
+        return {"kinds": list(kinds or GENTLE)}
+    if unfit := sorted(set(kinds) - set(get_args(LoadKind))):
+        known = ", ".join(get_args(LoadKind))
+        raise click.BadParameter(f"{', '.join(unfit)}: not with --load, which knows {known}", param_hint="--kind")
+    return {"load_kinds": list(kinds or Crash().load_kinds)}

@@ -84,6 +84,11 @@ class SqlBuyer:
         """The server's process behind the present connection."""
         return self._pid()
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether it died; whoever goes on in its place is another client."""
+        return self._is_dead
+
     def reconnect_at(self, target: Target) -> None:
         """Open every later connection at ``target``; the present one stays."""
         self._target = target

@@ -88,11 +88,11 @@ async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:
             await shop.connection.execute("checkpoint")
             known["start_us"] = time.time_ns() // 1000
             recovery_s = stage.scenario.recovery_s
-            load = CrashLoad(contract, crash, server, shop.direct, items, history, recovery_s, stage.seed)
+            stock = next(t.printed for t in shop.tables if t.name == contract.stock[0].table)
+            load = CrashLoad(contract, crash, server, shop.direct, items, history, recovery_s, stage.seed, stock)
 
             def on_kill(kill: Kill) -> None:
-                fault = "kill_server"
-                stage.emit(Progress(stage.scenario.name, kill.number, crash.kills, dict(load.outcomes), fault))
+                stage.emit(Progress(stage.scenario.name, kill.number, crash.kills, dict(load.outcomes), kill.kind))
 
             try:
                 await load.run(on_kill)
@@ -224,7 +224,7 @@ async def _read(stage: Stage, shop: Shop, server: Server, known: dict[str, Any],
 def _load_story(load: CrashLoad, found: Aftermath) -> dict[str, Any]:
     aimed = [found.told(met) for met in load.aimed]
     lost = [row for row in aimed if row["happened"] == LOST]
-    down = [kill.down_ms for kill in load.kills]
+    down = [kill.down_ms for kill in load.kills if kill.down_ms is not None]
     first = [kill.first_order_ms for kill in load.kills if kill.first_order_ms is not None]
     return {
         "at": "load",
@@ -237,7 +237,8 @@ def _load_story(load: CrashLoad, found: Aftermath) -> dict[str, Any]:
         "same_order_on_retry": sum(row["retry"].endswith(SAME) for row in lost),
         "every_kill": [
             {
-                "kill": k.number, "aimed at": "a committed order" if k.aimed else "", "down_ms": round(k.down_ms, 1),
+                "kill": k.number, "kind": k.kind, "aimed at": "a committed order" if k.aimed else "",
+                "down_ms": k.down_ms and round(k.down_ms, 1),
                 "first_order_ms": k.first_order_ms and round(k.first_order_ms, 1), "answers_lost": k.unanswered,
             }
             for k in load.kills

@@ -11,4 +11,12 @@ select count(*) filter (outcome = 'unknown') as marks,
               count(*) filter (outcome = 'unknown'))
 from touched
 """
-CRASH_PROOFS = {kind: over_touched(_PROOF) for kind in get_args(CrashKind)}
+# The server itself says that it cancelled a call: a definite answer.
+_CANCELLED = """
+select count(*) as marks,
+       format('{} times, {} attempts cancelled', (select count(*) from windows), count(*))
+from touched where code = '57014'
+"""
+CRASH_PROOFS = {
+    kind: over_touched(_CANCELLED if kind == "cancel" else _PROOF) for kind in get_args(CrashKind)
+}

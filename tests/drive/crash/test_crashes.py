@@ -65,6 +65,13 @@ def test_kills_under_load_lose_nothing_and_each_aimed_one_finds_an_unanswered_or
     assert (told["kills"], told["aimed"], told["ambiguous"], told["same_order_on_retry"]) == (4, 2, 2, 2)
 
 
+def test_under_load_each_kind_meets_an_order_in_the_middle_and_leaves_its_mark(drive: Drive) -> None:
+    kinds = ["cancel", "terminate", "kill_client", "kill_backend"]
+    result = drive("crash", at="load", load_kinds=kinds, kills=4)
+    assert result.verdict is Verdict.PASS
+    assert {fault.name: fault.marks > 0 for fault in result.faults} == dict.fromkeys(kinds, True)
+
+
 def test_a_server_that_answers_before_it_stores_is_convicted(drive: Drive) -> None:
     result = drive("crash", at="load", kills=4, settings={"synchronous_commit": "off"})
     assert "lost_order" in violated(result)

@@ -1,4 +1,4 @@
-"""Buyers who order without a pause while the whole server is killed and recovers, again and again."""
+"""Buyers who order without a pause while a session, a client or the whole server is killed, again and again."""
 
 import asyncio
 import time
@@ -11,44 +11,49 @@ from random import Random
 import asyncpg
 
 from doorbuster.config.answers import AnswerBook
-from doorbuster.drive.backstage import Backstage, StatementFailed
+from doorbuster.drive.backstage import Backstage, StatementFailed, connect
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History, Met
-from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
+from doorbuster.drive.sql_buyer import APPLICATION, AttemptEnd, SqlBuyer, Target
 from doorbuster.drive.workload import ShelfItem, random_order
 from doorbuster.model.contract import Contract
-from doorbuster.model.crash import Crash
+from doorbuster.model.crash import Crash, LoadKind
 from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
 from doorbuster.model.scenario import Workload
 from doorbuster.model.server import Server
 from doorbuster.network.relay import HOST, Hold, relay
 
-LOAD = "kill_server"
+LOAD = "load"
 AIMED = "aimed"
 FIRST = asyncio.FIRST_COMPLETED
 PAUSE_S = 0.02
 AIM_S = 2.0
 LATE_S = 60.0
+_ANY = "select pid from pg_stat_activity where datname = current_database() and application_name = $1 limit 1"
+_BUSY = _ANY.replace("limit 1", "and state = 'active' and wait_event_type = 'Lock' order by random() limit 1")
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """One kill of the whole server: how long it was down, and from then to the first good order (None: too long)."""
+    """One kill: how long the server was down for it (None: it was not), and from then to the first good order
+    (None: too long)."""
 
     number: int
+    kind: LoadKind
     aimed: bool
-    down_ms: float
+    down_ms: float | None
     first_order_ms: float | None
     unanswered: int
 
 
 class CrashLoad:
-    """``server`` is killed and restarted; ``target`` is the shop's database on it."""
+    """``server`` is killed and restarted, or its sessions are; ``target`` is the shop's database on it,
+    ``stock_table`` a table that every order writes to, as SQL names it."""
 
     def __init__(
         self, contract: Contract, crash: Crash, server: Server, target: Target, items: Sequence[ShelfItem],
-        history: History, recovery_s: float, seed: int,
+        history: History, recovery_s: float, seed: int, stock_table: str,
     ) -> None:  # fmt: skip
         self._contract = contract
         self._crash = crash
@@ -57,9 +62,11 @@ class CrashLoad:
         self._items = items
         self._history = history
         self._recovery_s = recovery_s
+        self._stock_table = stock_table
         self._random = Random(seed)
         self._flow, self._book = compile_flow(contract.place), AnswerBook(contract.answers)
         self._backstage = Backstage(contract, target)
+        self._buyers = [self._buyer(self._target) for _ in range(crash.buyers)]
         self._up = asyncio.Event()
         self._stopping = False
         self._unanswered: tuple[Order, int, AttemptEnd] | None = None
@@ -91,21 +98,81 @@ class CrashLoad:
                 self._backstage.close()
 
     async def _kill(self, number: int) -> None:
-        aimed = self._crash.aimed > 0 and number % self._crash.aimed == 0
+        kinds = self._crash.load_kinds
+        kind = kinds[(number - 1) % len(kinds)]
+        is_server = kind == "kill_server"
+        aimed = is_server and self._crash.aimed > 0 and number % self._crash.aimed == 0
         before = self.outcomes[Outcome.UNKNOWN]
-        await (self._break_unanswered() if aimed else self._break())
-        await _whole(self._server.restart)
+        if is_server:
+            await (self._break_unanswered() if aimed else self._break())
+            await _whole(self._server.restart)
+        else:
+            await self._break_session(kind)
         up_us, up = time.time_ns() // 1000, time.monotonic()
         self._good_order.clear()
         self._up.set()
         await self._retry_unanswered()
-        self._history.window(LOAD, LOAD, self._broken_us, up_us)
+        self._history.window(kind, kind, self._broken_us, up_us)
         first_ms = None
         with suppress(TimeoutError):
             await asyncio.wait_for(self._good_order.wait(), self._recovery_s - (time.monotonic() - up))
             first_ms = (time.monotonic() - up) * 1000
         unanswered = self.outcomes[Outcome.UNKNOWN] - before
-        self.kills.append(Kill(number, aimed, (up - self._broken) * 1000, first_ms, unanswered))
+        down_ms = (up - self._broken) * 1000 if kind in ("kill_server", "kill_backend") else None
+        self.kills.append(Kill(number, kind, aimed, down_ms, first_ms, unanswered))
+
+    async def _break_session(self, kind: LoadKind) -> None:
+        """Kill one session that is in the middle of a call, or the client behind it.
+
+        An order takes a millisecond or two, too short to aim at: so for a moment the table is locked that all of them
+        want. A killed backend takes all the others along, and the lock too.
+        """
+        control = await connect(self._target)
+        try:
+            await control.execute(f"begin; lock table {self._stock_table} in exclusive mode")
+            pid = await self._at_work(control)
+            self._broken_us, self._broken = time.time_ns() // 1000, time.monotonic()
+            if kind == "cancel":
+                await control.execute("select pg_cancel_backend($1)", pid)
+            elif kind == "terminate":
+                await control.execute("select pg_terminate_backend($1)", pid)
+            elif kind == "kill_client":
+                for buyer in self._buyers:
+                    if buyer.backend_pid == pid:
+                        buyer.die()
+            else:
+                self._up.clear()
+                await _whole(lambda: self._server.kill_backend(pid))
+                self._backstage.close()
+        finally:
+            control.terminate()
+        if kind == "kill_backend":
+            await self._recovered()
+
+    async def _at_work(self, control: asyncpg.Connection) -> int:
+        """The process of a buyer's session that is in the middle of a call; of any buyer's where none is seen so."""
+        deadline = time.monotonic() + AIM_S
+        while time.monotonic() < deadline:
+            await control.execute("select pg_stat_clear_snapshot()")
+            pid = await control.fetchval(_BUSY, APPLICATION)
+            if pid is not None:
+                return int(pid)
+            await asyncio.sleep(0.002)
+        return int(await control.fetchval(_ANY, APPLICATION))
+
+    async def _recovered(self) -> None:
+        """The server puts itself right again after it lost a backend; wait until it lets somebody in."""
+        deadline = time.monotonic() + LATE_S
+        while True:
+            try:
+                connection = await connect(self._target)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(PAUSE_S)
+                continue
+            connection.terminate()
+            return
 
     async def _break(self) -> None:
         self._broken_us, self._broken = time.time_ns() // 1000, time.monotonic()
@@ -144,7 +211,6 @@ class CrashLoad:
             self.aimed.append(Met(order.order_key, end, retry))
 
     async def _shop(self, buyer_no: int) -> None:
-        buyer = self._buyer(self._target)
         try:
             while not self._stopping:
                 await self._up.wait()
@@ -152,10 +218,16 @@ class CrashLoad:
                 if not await self._prepared(order):
                     continue
                 number = self._history.request(order, LOAD)
-                end = await self._attempt(buyer, order, number, 1, buyer_no, LOAD)
-                await self._retries(buyer, order, number, end, buyer_no, LOAD)
+                end = await self._attempt(self._alive(buyer_no), order, number, 1, buyer_no, LOAD)
+                await self._retries(self._buyers[buyer_no], order, number, end, buyer_no, LOAD)
         finally:
-            buyer.close()
+            self._buyers[buyer_no].close()
+
+    def _alive(self, buyer_no: int) -> SqlBuyer:
+        """The buyer with this number; in place of one that died, the next client of the same customer."""
+        if self._buyers[buyer_no].is_dead:
+            self._buyers[buyer_no] = self._buyer(self._target)
+        return self._buyers[buyer_no]
 
     async def _prepared(self, order: Order) -> bool:
         """Whether the order's cart is filled; it is not where the server was killed meanwhile."""
@@ -176,6 +248,8 @@ class CrashLoad:
                 break
             await asyncio.sleep(PAUSE_S)
             await self._up.wait()
+            if buyer.is_dead:
+                buyer = self._alive(buyer_no)
             end = last = await self._attempt(buyer, order, number, try_no, buyer_no, phase)
         return last
 
