@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from doorbuster.config.answers import check_rules
 from doorbuster.config.mistakes import ConfigError, Mistake
 from doorbuster.config.parameters import unknown_parameters
@@ -28,16 +30,39 @@ class LoadedContract:
 def load_contract(path: Path) -> LoadedContract:
     """The contract in the TOML file ``path``; its schema's files become absolute paths, globs expanded.
 
+    ``extends = "other.toml"`` takes over what that file says: tables key by key, anything else as a whole.
+
     Raises:
         ConfigError: every mistake that can be seen without a database.
     """
-    text, content = read_toml(path)
+    text, content = _whole(path)
     contract = validated(Contract, content, path)
     files, mistakes = _schema_files(contract, path)
     mistakes += [Mistake(f"{path}: {key}", message, cure) for key, message, cure in _mistakes(contract)]
     if mistakes:
         raise ConfigError(mistakes)
     return LoadedContract(replace(contract, schema=replace(contract.schema, files=files)), text, path)
+
+
+def _whole(path: Path, above: tuple[Path, ...] = ()) -> tuple[str, dict[str, Any]]:
+    """Text and content of a contract file, with what it extends."""
+    text, content = read_toml(path)
+    if (named := content.pop("extends", None)) is None:
+        return text, content
+    base = path.parent / str(named)
+    if base.resolve() in (*above, path.resolve()):
+        raise ConfigError([Mistake(f"{path}: extends", f"{named!r} leads back here", "Name another contract.")])
+    _, inherited = _whole(base, (*above, path.resolve()))
+    schema = inherited.get("schema")
+    if isinstance(schema, dict) and isinstance(schema.get("files"), list):
+        schema["files"] = [str((base.parent / str(f)).absolute()) for f in schema["files"]]
+    whole = _merged(inherited, content)
+    return tomli_w.dumps(whole), whole
+
+
+def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    tables = {key for key, value in own.items() if isinstance(value, dict) and isinstance(base.get(key), dict)}
+    return {**base, **own, **{key: _merged(base[key], own[key]) for key in tables}}
 
 
 def parse_contract(content: dict[str, Any], path: Path) -> Contract:

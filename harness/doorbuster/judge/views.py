@@ -1,5 +1,6 @@
 """From a stored run to the canonical tables that checks read."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import duckdb
 
 from doorbuster.host.resources import resource
 from doorbuster.judge.rows import create_images, require_unbroken
-from doorbuster.model.contract import Contract, LinesMapping, MovementsMapping, OrdersMapping, StockMapping
+from doorbuster.model.contract import Contract, LinesMapping, Mapped, MovementsMapping, OrdersMapping, StockMapping
 from doorbuster.record.catalogue import Table
 from doorbuster.record.seal import empty_table, quoted
 from doorbuster.record.tables import LATER, TABLES
@@ -209,19 +210,32 @@ def _create_settings(
 
 
 def _create_events(connection: duckdb.DuckDBPyConnection, contract: Contract, images: dict[str, str]) -> None:
-    stock = [_stock(mapping, images[mapping.table], n) for n, mapping in enumerate(contract.stock)]
+    stock = [_stock(mapping, _rows(mapping, images), n) for n, mapping in enumerate(contract.stock)]
     _create(connection, "stock_events", " union all ".join(stock), "[[stock]]")
-    _create(connection, "line_events", _lines(contract.lines, images[contract.lines.table]), "[lines]")
+    _create(connection, "line_events", _lines(contract.lines, _rows(contract.lines, images)), "[lines]")
     if contract.orders is not None:
-        query = _orders(contract.orders, images[contract.orders.table])
+        query = _orders(contract.orders, _rows(contract.orders, images))
     else:  # an order is then whatever has a line
         query = """select commit, commit as seq, order_id, sum(delta_rows)::bigint as delta, null::varchar as order_key,
                           null::varchar as customer, null::decimal(38,9) as total
                    from line_events group by commit, order_id"""
     _create(connection, "order_events", query, "[orders]")
     moved = contract.movements
-    query = _movements(moved, images[moved.table]) if moved else empty_table(EVENTS["movement_events"])
+    query = _movements(moved, _rows(moved, images)) if moved else empty_table(EVENTS["movement_events"])
     _create(connection, "movement_events", query, "[movements]")
+
+
+def _rows(mapping: Mapped, images: Mapping[str, str]) -> str:
+    """Where a mapping's rows come from: its table's images, or its own query over them under the tables' names."""
+    if mapping.sql is None:
+        return images[mapping.table]
+    named = ", ".join(f"{_last_part(table)} as (from {images[table]})" for table in (mapping.table, *mapping.tables))
+    return f"(with {named} {mapping.sql})"
+
+
+def _last_part(table: str) -> str:
+    """The name of a table without its schema, quoted as it was: ``shop."Lines"`` is ``"Lines"``."""
+    return str(re.findall(r'"(?:[^"]|"")*"|[^."]+', table)[-1])
 
 
 def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str, section: str) -> None:

@@ -105,13 +105,19 @@ class Buyer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StockMapping:
-    """Stock is the running sum of ``quantity`` over the live rows of all mappings, by ``product``."""
+    """Stock is the running sum of ``quantity`` over the live rows of all mappings, by ``product``.
+
+    Any mapping may have ``sql``: a DuckDB query over the logged row images of ``table`` (and of ``tables``, which are
+    then recorded, too), under their names, that keeps the columns ``_commit``, ``_seq``, ``_sign`` and ``_entry``.
+    """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
     table: str
     product: str
     quantity: str
     live: str = "true"
+    sql: str | None = None
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +131,8 @@ class OrdersMapping:
     customer: str | None = None
     live: str = "true"
     total: str | None = None
+    sql: str | None = None
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +146,8 @@ class LinesMapping:
     quantity: str
     price: str | None = None
     live: str = "true"
+    sql: str | None = None
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,6 +160,8 @@ class MovementsMapping:
     change: str
     order: str | None = None
     live: str = "true"
+    sql: str | None = None
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,5 +197,12 @@ class Contract:
     @property
     def tables(self) -> tuple[str, ...]:
         """The mapped tables, each once, in the order in which the contract names them."""
-        named = [m.table for m in (*self.stock, self.orders, self.lines, self.movements) if m is not None]
-        return tuple(dict.fromkeys(named))
+        return tuple(dict.fromkeys(table for m in self.mappings for table in (m.table, *m.tables)))
+
+    @property
+    def mappings(self) -> "tuple[Mapped, ...]":
+        """All mappings that the contract has."""
+        return tuple(m for m in (*self.stock, self.orders, self.lines, self.movements) if m is not None)
+
+
+Mapped = StockMapping | OrdersMapping | LinesMapping | MovementsMapping

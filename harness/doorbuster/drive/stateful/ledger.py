@@ -31,7 +31,9 @@ class Ledger:
 
     @classmethod
     async def open(cls, connection: asyncpg.Connection, contract: Contract) -> Self | None:
-        """A ledger, or None where PostgreSQL does not take the contract's expressions."""
+        """A ledger, or None where PostgreSQL does not take the contract's expressions, or they stand on own queries."""
+        if any(mapping.sql is not None for mapping in contract.mappings):
+            return None
         try:
             ledger = cls(await connection.prepare(ledger_sql(contract)))
             await ledger.look([])
