@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: gate test lint clean
+.PHONY: gate test lint peers clean
 
 # The main job: the hardened function through the gate set. Leaves reports/<run>/report.html and result.json.
 gate: $(VENV)/.run
@@ -12,6 +12,10 @@ gate: $(VENV)/.run
 
 test: $(VENV)/.dev lint
 	$(BIN)/pytest -n 2
+
+# The judge beside Porcupine, an independent checker, on 5,000 random histories. Needs Go, which comes with the wheel.
+peers: $(VENV)/.dev
+	DOORBUSTER_PEER_HISTORIES=5000 $(BIN)/pytest -q tests/peers
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

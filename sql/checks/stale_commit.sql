@@ -4,7 +4,7 @@
 -- sound: Buyers and server read one machine's wall clock. A commit takes its timestamp after it was asked for and before it is
 --   acknowledged, so that of an acknowledged attempt lies inside it. An attempt without an answer never ends, so there only
 --   the beginning counts; after a definite no the order is another check's business. An order that no tag ties to an attempt
---   must lie in the stretch of some attempt of its key.
+--   must lie in the stretch of some attempt of its key. Whoever is given an order's id by a retry is told that it is there.
 -- exercised by: Orders that are tied to an attempt.
 
 -- violations
@@ -19,6 +19,11 @@ with outside as (
     join attempts on attempts.order_key = stray.order_key
     group by stray.order_id, born_us
     having not bool_or(born_us >= invoked_us and (outcome <> 'ok' or born_us <= returned_us))
+    union all   -- a retry was given this order before it was there
+    select orders.order_id, invoked_us, returned_us, outcome
+    from orders join attempts using (order_key)
+    where order_key in (select order_key from order_results where tries > 1) and attributed_by <> 'none' and outcome = 'ok'
+      and attempts.order_id = orders.order_id and attempts.attempt is distinct from orders.attempt and returned_us < born_us
 )
 select order_key, outside.order_id, orders.attempt, outcome as answered, born as commit, lsn, clock(born_us) as committed,
        clock(invoked_us) as invoked, clock(returned_us) as returned,
