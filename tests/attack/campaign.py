@@ -36,7 +36,7 @@ ABOUT_S = {"last_item": 3, "stateful": 3, "small_crowds": 3, "every_message": 4,
            "typical_order": 7, "server_crash": 6, "network_timeout": 11}  # fmt: skip
 INTERRUPTED = 130
 OUTCOMES = {0: "pass", 1: "VIOLATION", 2: "USAGE", 3: "error", 4: "inconclusive", 5: "SLOW", INTERRUPTED: "interrupted",
-            -signal.SIGKILL: "killed"}  # fmt: skip
+            -signal.SIGKILL: "killed", -signal.SIGTERM: "killed"}  # fmt: skip
 
 Find = Callable[[psutil.Process], list[psutil.Process]]
 
@@ -83,7 +83,7 @@ ATTACKS: Mapping[str, Attack] = {
     "kill the harness": Attack(lambda harness: [harness], may_end=frozenset({-signal.SIGKILL})),
     "SIGINT": Attack(lambda harness: [harness], (signal.SIGINT,), frozenset({INTERRUPTED})),
     "SIGINT twice": Attack(lambda harness: [harness], (signal.SIGINT, signal.SIGINT), frozenset({INTERRUPTED})),
-    "SIGTERM": Attack(lambda harness: [harness], (signal.SIGTERM,), frozenset({INTERRUPTED})),
+    "SIGTERM": Attack(lambda harness: [harness], (signal.SIGTERM,), frozenset({INTERRUPTED, -signal.SIGTERM})),
 }  # fmt: skip
 
 

@@ -50,6 +50,15 @@ def test_the_process_is_guarded_while_it_runs_and_gone_afterwards(binary: Toxipr
     assert not exists(pid)
 
 
+def test_one_that_is_stopped_is_missed_as_one_that_is_dead(binary: ToxiproxyBinary) -> None:
+    with ToxiproxyServer(binary, timeout_s=0.5) as server:
+        server.check_responds()
+        os.kill(server.pid, signal.SIGSTOP)
+        server.check_alive()
+        with pytest.raises(ToxiproxyGone, match="does not answer"):
+            server.check_responds()
+
+
 HARNESS = """
 import os, signal, sys
 from pathlib import Path

@@ -1,15 +1,10 @@
 """What every command that runs scenarios has in common: its options, and how it ends."""
 
-import os
 import random
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -19,13 +14,12 @@ from doorbuster.engine.failures import INTERRUPTED, USAGE
 from doorbuster.engine.house import Tools
 from doorbuster.engine.loading import Job
 from doorbuster.engine.run import RunSettings, run
+from doorbuster.host.interrupts import interrupts
 from doorbuster.model.verdict import Verdict
 from doorbuster.postgres.connect import redacted
 from doorbuster.postgres.runtimes import BadChoice, PostgresChoice, check_choice
 from doorbuster.report.registry import ReportSettings, all_reports
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PATIENCE = 4
 Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
     click.option("-c", "--contract", type=click.Path(path_type=Path), help="The shop under test: a contract, or a "
@@ -86,35 +80,10 @@ def run_job(load: Callable[[], Job], options: Mapping[str, Any]) -> NoReturn:
             junit=options["junit"],
         )
     )
-    with interrupts() as asked:
-        result = run(job, settings, reports.on)
-    # Whatever became of the interrupt on its way, such as being raised in a destructor: it was asked for.
-    sys.exit(INTERRUPTED if asked.times and result.verdict is not Verdict.VIOLATION else result.exit_code)
-
-
-@dataclass(slots=True)
-class Interrupts:
-    """How often the run was asked to end: by Ctrl-C, a request to terminate, or a terminal that is gone."""
-
-    times: int = 0
-
-    def on_signal(self, number: int, frame: FrameType | None) -> None:
-        """The first heals, removes, reports, then goes; who insists while that happens is told to wait, three times."""
-        self.times += 1
-        if self.times == 1 or self.times > PATIENCE:
-            raise KeyboardInterrupt
-        os.write(2, b"doorbuster: stopping; what was started is being removed first\n")
-
-
-@contextmanager
-def interrupts() -> Iterator[Interrupts]:
-    """Turns requests to end into KeyboardInterrupt for the length of a block; one that leaves the block is exit 130."""
-    asked = Interrupts()
-    before = {number: signal.signal(number, asked.on_signal) for number in SIGNALS}
     try:
-        yield asked
+        with interrupts() as asked:
+            result = run(job, settings, reports.on)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    # Also where it was all but over, or the interrupt got lost on its way: it was asked for.
+    sys.exit(INTERRUPTED if asked.times and result.verdict is not Verdict.VIOLATION else result.exit_code)

@@ -1,6 +1,5 @@
 """What all scenarios of a run share: a guardian, a scratch folder, a server with the contract deployed, a proxy."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from doorbuster.config.contract import LoadedContract
 from doorbuster.engine.errors import HarnessError
 from doorbuster.host.cache import cache_folder
 from doorbuster.host.guardian import Guardian
+from doorbuster.host.interrupts import run_interruptibly
 from doorbuster.host.scratch import scratch_folder, sweep
 from doorbuster.model.events import Event, Notice, Preparing
 from doorbuster.model.server import Runtime, Server
@@ -79,13 +79,13 @@ def open_house(
         known.postgres.update(version=server.version, runtime=server.runtime)
         emit(Preparing(f"deploying {contract.contract.name}"))
         template = server.prefix + TEMPLATE
-        asyncio.run(_deploy(server, template, contract, known))
+        run_interruptibly(_deploy(server, template, contract, known))
         for notice in known.notices:
             emit(Notice(notice))
         yield House(guardian, scratch, runtime, server, toxiproxy, template)
         # A run whose own tools died on the way says so, also where no scenario noticed.
-        toxiproxy.check_alive()
-        asyncio.run(_check_alive(server))
+        toxiproxy.check_responds()
+        run_interruptibly(_check_alive(server))
 
 
 def _toxiproxy(tools: Tools, guardian: Guardian, scratch: Path, emit: Callable[[Event], None]) -> ToxiproxyServer:

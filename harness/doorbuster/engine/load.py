@@ -149,7 +149,7 @@ async def _side_by_side(driver: Driver, timeline: Timeline, toxiproxy: Toxiproxy
 async def _keep_alive(toxiproxy: ToxiproxyServer) -> None:
     while True:
         await asyncio.sleep(0.5)
-        await asyncio.to_thread(toxiproxy.check_alive)
+        await asyncio.to_thread(toxiproxy.check_responds)
 
 
 async def _until_failure(driver: Driver, watch: "asyncio.Task[None]") -> Any:

@@ -1,6 +1,5 @@
 """A whole run: from a job to its result, with everything that was started gone again at the end."""
 
-import asyncio
 import platform
 import shlex
 import time
@@ -23,6 +22,7 @@ from doorbuster.engine.sources import source_lines
 from doorbuster.engine.stage import Drive, Stage
 from doorbuster.engine.store import judge_stored, load_run, new_run_folder, save_texts
 from doorbuster.engine.waivers import unneeded, waived
+from doorbuster.host.interrupts import run_interruptibly
 from doorbuster.model.events import Event, Preparing, RunFinished, RunStarted, ScenarioFinished, ScenarioStarted
 from doorbuster.model.result import RunResult, ScenarioResult
 from doorbuster.model.scenario import Scenario
@@ -83,7 +83,7 @@ def _run_safely(job: Job, settings: RunSettings, folder: Path, so_far: _Progress
 def _run_all(house: House, job: Job, settings: RunSettings, folder: Path, so_far: _Progress, emit: Emit) -> None:
     contract = job.contract.contract
     emit(Preparing("one plain order"))
-    end = asyncio.run(place_first_order(house.server, house.template, contract, settings.seed))
+    end = run_interruptibly(place_first_order(house.server, house.template, contract, settings.seed))
     if failed := unusable(end, contract, settings.seed):
         so_far.scenarios.append(failed)
         emit(ScenarioFinished(failed))
@@ -103,7 +103,7 @@ def _run_one(
         raise HarnessError(f"{scenario.name}: scenarios of kind {scenario.kind!r} cannot be driven yet")
     interrupted = None
     try:
-        asyncio.run(_driven(drive, Stage(house, job.contract.contract, scenario, settings.seed, place, emit)))
+        run_interruptibly(_driven(drive, Stage(house, job.contract.contract, scenario, settings.seed, place, emit)))
     except BaseException as problem:
         interrupted = problem
     try:

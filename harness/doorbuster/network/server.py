@@ -105,6 +105,16 @@ class ToxiproxyServer:
             return
         raise ToxiproxyGone(f"Toxiproxy (process {self.pid}) ended with {code}; its last words:\n{self.log_tail()}")
 
+    def check_responds(self) -> None:
+        """Raises ToxiproxyGone if the process has ended, or does not answer: a stopped one would hang every buyer."""
+        self.check_alive()
+        try:
+            self.api.version()
+        except ToxiproxyGone:
+            raise
+        except ToxiproxyError as problem:
+            raise ToxiproxyGone(f"Toxiproxy (process {self.pid}) runs, but does not answer: {problem}") from problem
+
     def kill(self) -> None:
         """Ends the process at once: the last resort when its API hangs. Every connection through it is closed."""
         process = self._running()
