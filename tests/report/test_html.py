@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from doorbuster.model.events import RunFinished
 from doorbuster.model.result import RunResult
-from doorbuster.report.html import HtmlReport, as_html, data_block
+from doorbuster.report.html import HtmlReport, as_html
+from doorbuster.report.template import data_block
 
 from tests.report.samples import ALL, HOSTILE, REPLAY, TEXTS, crashed_early, hostile, passing, slow, violated
 

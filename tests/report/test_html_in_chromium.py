@@ -31,19 +31,22 @@ frame.addEventListener("load", () => {{
   const page = frame.contentDocument, plots = () => [...page.querySelectorAll(".uplot canvas")];
   for (const part of page.querySelectorAll("details")) part.open = true;
   setTimeout(() => {{
-    document.body.dataset.probe = JSON.stringify({{
-      inner: frame.contentWindow.innerWidth, scroll: page.documentElement.scrollWidth,
-      plots: plots().filter((canvas) => canvas.width > 100).length,
-      fallbacks: [...page.querySelectorAll(".static")].filter((part) => !part.hidden).length,
-    }});
+    document.body.dataset.probe = JSON.stringify({probe});
   }}, 1500);
 }});
 </script>"""
 
 
-def framed(html: str, width: int) -> str:
-    """A page that shows the report ``width`` pixels wide."""
-    return FRAME.format(width=width, page=escape(html))
+PROBE = """{
+  inner: frame.contentWindow.innerWidth, scroll: page.documentElement.scrollWidth,
+  plots: plots().filter((canvas) => canvas.width > 100).length,
+  fallbacks: [...page.querySelectorAll("[data-chart] .static")].filter((part) => !part.hidden).length,
+}"""
+
+
+def framed(html: str, width: int, probe: str = PROBE) -> str:
+    """A page that shows the report ``width`` pixels wide, and notes what ``probe``, an expression, gives."""
+    return FRAME.format(width=width, page=escape(html), probe=probe)
 
 
 def opened(tmp_path: Path, html: str) -> tuple[str, str]:

@@ -2,7 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
+from doorbuster.model.check import CheckStatus
 from doorbuster.model.story import Story, StoryAttempt
+from doorbuster.model.verdict import Verdict
 from doorbuster.report.console import ConsoleReport
 from doorbuster.report.registry import ReportSettings, all_reports
 
@@ -24,10 +26,10 @@ def test_nothing_but_the_result_is_printed_where_it_is_asked_for(
 
 def test_verbose_leaves_nothing_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     attempts = tuple(StoryAttempt(n, "a", n, "unknown", float(n), n + 1.0, "", False, ()) for n in range(1, 30))
-    broken = samples.check("oversold", samples.CheckStatus.VIOLATED, violations=1, story=Story("now", attempts))
-    idle = samples.check("duplicate_order", samples.CheckStatus.UNEXERCISED, 0, reason="nobody retried")
+    broken = samples.check("oversold", CheckStatus.VIOLATED, violations=1, story=Story("now", attempts))
+    idle = samples.check("duplicate_order", CheckStatus.UNEXERCISED, 0, reason="nobody retried")
     result = samples.run(
-        samples.Verdict.VIOLATION, samples.scenario("s", samples.Verdict.VIOLATION, checks=(broken, idle))
+        Verdict.VIOLATION, samples.scenario("s", Verdict.VIOLATION, checks=(broken, idle))
     )
     told = {}
     for verbose in (False, True):

@@ -108,7 +108,7 @@ def drawing(line: Timeline) -> Drawing:
         lines={name: _path(line.x, values, x, y) for name, values in line.series.items()},
         bands=[_band(window, x) for window in line.windows],
         marks=[x.at(at) for at, unhappy in zip(line.x, line.unhappy, strict=True) if unhappy],
-        x_ticks=[Tick(x.at(v), f"{number(v)} s") for v in _nice_steps(x.low, x.high)],
+        x_ticks=[Tick(x.at(v), f"{v:g} s") for v in nice_steps(x.low, x.high)],
         y_ticks=[Tick(y.at(v), number(v)) for v in _y_steps(*y_values, line.log)],
     )  # fmt: skip
 
@@ -145,13 +145,13 @@ def _y_scale(low: float, high: float, log: bool) -> _Scale:
 
 def _y_steps(low: float, high: float, log: bool) -> list[float]:
     if not log:
-        return _nice_steps(low, high)
+        return nice_steps(low, high)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
     steps = [mantissa * 10.0**decade for decade in decades for mantissa in (1, 2, 5)]
     return [step for step in steps if low <= step <= high]
 
 
-def _nice_steps(low: float, high: float, about: int = 6) -> list[float]:
+def nice_steps(low: float, high: float, about: int = 6) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten between ``low`` and ``high``."""
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))

@@ -4,30 +4,25 @@ It may show text that a stranger put into a database, so nothing in it is truste
 content security policy allows exactly this file's own style and scripts, by hash, and nothing to be loaded.
 """
 
-import base64
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
-from doorbuster.host.resources import resource
 from doorbuster.model.check import CheckResult, CheckStatus
 from doorbuster.model.events import Event, RunFinished
 from doorbuster.model.result import RunResult, ScenarioResult
-from doorbuster.model.verdict import Verdict
 from doorbuster.report import story, text, verdict
+from doorbuster.report.attempts import MOST, MOST_IN_ALL, attempt_columns
 from doorbuster.report.chart import Timeline, drawing, timeline
 from doorbuster.report.files import write_atomically
 from doorbuster.report.lanes import lanes
+from doorbuster.report.over_time import outcome_drawing, stock_drawing
 from doorbuster.report.places import place_of, shown_path
 from doorbuster.report.story import Texts
 from doorbuster.report.strip import legend, strips
+from doorbuster.report.template import data_block, page
 
 NAME = "report.html"
-_STYLES = ("uplot/uPlot.min.css", "report.css")
 _SCRIPTS = ("uplot/uPlot.iife.min.js", "report.js")
 
 
@@ -40,15 +35,18 @@ class HtmlReport:
     def on(self, event: Event) -> None:
         """Write when the run is over."""
         if isinstance(event, RunFinished):
-            write_atomically(event.folder / NAME, as_html(event.result, self._texts))
+            write_atomically(event.folder / NAME, as_html(event.result, self._texts, event.folder))
 
 
-def as_html(result: RunResult, texts: Texts) -> str:
-    """The run as a self-contained document."""
-    style = Markup("\n".join(_asset(name) for name in _STYLES))
-    scripts = [Markup(_asset(name)) for name in _SCRIPTS]
+def as_html(result: RunResult, texts: Texts, folder: Path | None = None) -> str:
+    """The run as a self-contained document; what was recorded in ``folder`` gives it a timeline of the attempts."""
     lines = [timeline(scenario) for scenario in result.scenarios]
-    return _environment().get_template("report.html.j2").render(
+    most = min(MOST, MOST_IN_ALL // max(1, len(result.scenarios)))
+    attempts = [attempt_columns(folder / s.name, most) if folder else None for s in result.scenarios]
+    return page(
+        "report.html.j2",
+        _SCRIPTS,
+        _FILTERS,
         result=result,
         place_of={name: place for name in texts if (place := place_of(result, name))},
         texts=texts,
@@ -58,15 +56,18 @@ def as_html(result: RunResult, texts: Texts) -> str:
         gaps=[gap for gap in story.gaps(result) if gap.required],
         unexercised=story.unexercised(result),
         relaxed=story.relaxed(result),
-        scenarios=[_scenario(s, line) for s, line in zip(result.scenarios, lines, strict=True)],
+        scenarios=[_scenario(*parts) for parts in zip(result.scenarios, lines, attempts, strict=True)],
+        attempt_data=data_block(_cleaned(attempts)),
         chart_data=data_block([line and line.as_json() for line in lines]),
-        style=style,
-        scripts=scripts,
-        policy=_policy([style], scripts),
-    )  # fmt: skip
+    )
 
 
-def _scenario(scenario: ScenarioResult, line: Timeline | None) -> dict[str, Any]:
+def _cleaned(attempts: list[dict[str, Any] | None]) -> list[dict[str, Any] | None]:
+    """The timelines' foreign text on one line each, control characters made visible."""
+    return [told and {**told, "notes": [text.clean(note) for note in told["notes"]]} for told in attempts]
+
+
+def _scenario(scenario: ScenarioResult, line: Timeline | None, attempts: dict[str, Any] | None) -> dict[str, Any]:
     p50, p99 = story.p50_and_p99(scenario)
     return {
         "result": scenario,
@@ -77,6 +78,9 @@ def _scenario(scenario: ScenarioResult, line: Timeline | None) -> dict[str, Any]
         "checks": sorted(scenario.checks, key=_worst_first),
         "drawing": drawing(line) if line else None,
         "log": bool(line and line.log),
+        "attempts": attempts,
+        "outcomes": outcome_drawing(scenario.outcomes_over_time),
+        "stock": [stock_drawing(line, scenario.duration_s) for line in scenario.stock_over_time],
         "shares": _shares(scenario.outcomes),
         "details": {
             name: {"facts": value, "strips": strips(value), "legend": legend(value)}
@@ -111,68 +115,6 @@ def _shares(outcomes: Mapping[str, int]) -> list[dict[str, Any]]:
     return shares
 
 
-def data_block(value: object) -> Markup:
-    """``value`` as JSON that cannot leave its ``<script type="application/json">``, whatever text it holds."""
-    encoded = json.dumps(value)
-    for character in "<>&":
-        encoded = encoded.replace(character, f"\\u{ord(character):04x}")
-    return Markup(encoded)
-
-
-def _asset(name: str) -> str:
-    content = resource(f"reports/assets/{name}").read_text(encoding="utf-8")
-    if "</script" in content.lower() or "</style" in content.lower():
-        raise ValueError(f"the asset {name} would end its own element; it cannot be inlined")
-    return content
-
-
-def _policy(styles: list[Markup], scripts: list[Markup]) -> str:
-    return (
-        f"default-src 'none'; style-src {_hashes(styles)}; script-src {_hashes(scripts)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hashes(contents: list[Markup]) -> str:
-    digests = (hashlib.sha256(content.encode("utf-8")).digest() for content in contents)
-    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-
-
-def _environment() -> jinja2.Environment:
-    folder = resource("reports/templates/report.html.j2").parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    environment.filters.update(
-        ms=text.milliseconds,
-        seconds=text.seconds,
-        number=text.number,
-        value=text.value_text,
-        label=text.label,
-        count=text.count,
-        words=text.row_in_words,
-        example=story.example_of,
-        replay=_replay,
-        threshold_value=story.threshold_value,
-        columns=_columns,
-        rows_only=_is_rows,
-        lanes=lanes,
-        path=lambda file: shown_path(file) or file,
-    )
-    environment.globals.update(words_of=verdict.WORDS, symbol_of=verdict.SYMBOLS, Verdict=Verdict, dash=text.NONE)
-    return environment
-
-
-def _shown(value: object) -> object:
-    """What the template prints: foreign text with its control characters visible; our own markup as it is."""
-    return text.clean_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
 def _replay(scenario: ScenarioResult, check: CheckResult | None = None) -> str:
     return story.replay_command(scenario, check.replay if check else None)
 
@@ -184,3 +126,14 @@ def _columns(rows: tuple[dict[str, object], ...]) -> list[str]:
 def _is_rows(value: object) -> bool:
     """Whether ``value`` is a table: a list of objects."""
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+_FILTERS: dict[str, Callable[..., Any]] = {
+    "example": story.example_of,
+    "replay": _replay,
+    "threshold_value": story.threshold_value,
+    "columns": _columns,
+    "rows_only": _is_rows,
+    "lanes": lanes,
+    "path": lambda file: shown_path(file) or file,
+}

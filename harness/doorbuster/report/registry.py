@@ -13,6 +13,7 @@ from doorbuster.report.console import ConsoleReport
 from doorbuster.report.fan_out import FanOut
 from doorbuster.report.github import GitHub
 from doorbuster.report.html import HtmlReport
+from doorbuster.report.index import IndexReport
 from doorbuster.report.junit import JUnit
 from doorbuster.report.result_json import STDOUT, ResultJson
 
@@ -45,6 +46,7 @@ REPORTS: dict[str, Callable[[ReportSettings], Listener]] = {
     "result.json": lambda s: ResultJson(s.json, s.stdout),
     "junit": lambda s: JUnit(s.texts, s.junit),
     "html": lambda s: HtmlReport(s.texts),
+    "index": lambda s: IndexReport(),
     "github": lambda s: GitHub(s.texts, s.environ, s.for_people),
     "console": lambda s: ConsoleReport(s.texts, s.environ, s.quiet, s.for_people, s.verbose),
 }
