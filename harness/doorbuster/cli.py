@@ -17,6 +17,7 @@ COMMANDS = {
     "crash": "Kill at every statement of the function, or the whole server under load.",
     "recheck": "Judge a stored run again, without a database.",
     "scenarios": "List the standing scenarios.",
+    "clean": "Remove what dead runs left behind.",
 }
 
 

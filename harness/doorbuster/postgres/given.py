@@ -133,6 +133,25 @@ def is_marked(dsn: str) -> bool:
     return MARKER in _privately(_comment(address), address)
 
 
+def sweep_server(dsn: str) -> list[str]:
+    """Drops the databases of dead runs on a marked server; returns their names.
+
+    Raises:
+        ServerError: not reachable, or without the marker.
+    """
+    address = address_of(dsn)
+    return _privately(_sweep(address), address)
+
+
+async def _sweep(address: Address) -> list[str]:
+    connection = await connect(address.dsn())
+    try:
+        await _require_marker(connection, address)
+        return [name for prefix in await _abandoned(connection) for name in await _drop_all(connection, prefix)]
+    finally:
+        await connection.close()
+
+
 class GivenServer:
     """A running server that is not ours; a ``doorbuster.model.server.Server`` that cannot be stopped or killed."""
 
@@ -257,11 +276,7 @@ def _privately(work: Coroutine[Any, Any, T], address: Address) -> T:
 
 async def _admitted(connection: asyncpg.Connection, address: Address, prefix: str, name: str) -> GivenServer:
     """The server, if we may use it."""
-    if MARKER not in await _comment_on(connection):
-        raise ServerError(
-            f"{address.shown()} does not say that it is disposable, so nothing was done there. If losing everything on "
-            f"this server would hurt nobody: doorbuster doctor --mark-disposable '{address.shown()}'"
-        )
+    await _require_marker(connection, address)
     version = str(await connection.fetchval("show server_version")).split()[0]
     if int(await connection.fetchval("show server_version_num")) // 10000 < OLDEST:
         raise ServerError(f"{address.shown()} is PostgreSQL {version}; {OLDEST} is the oldest supported")
@@ -273,6 +288,14 @@ async def _admitted(connection: asyncpg.Connection, address: Address, prefix: st
     lacks = "a server that was given is not ours to crash or restart; --postgres embedded or docker can be"
     capabilities = ServerCapabilities(False, missing is None, f"{lacks}; {missing}" if missing else lacks)
     return GivenServer(address, version, capabilities, prefix, name)
+
+
+async def _require_marker(connection: asyncpg.Connection, address: Address) -> None:
+    if MARKER not in await _comment_on(connection):
+        raise ServerError(
+            f"{address.shown()} does not say that it is disposable, so nothing was done there. If losing everything on "
+            f"this server would hurt nobody: doorbuster doctor --mark-disposable '{address.shown()}'"
+        )
 
 
 async def _why_no_log(connection: asyncpg.Connection) -> str | None:
@@ -354,7 +377,7 @@ async def _drop_all_of(address: Address, prefix: str) -> None:
         await connection.close()
 
 
-async def _drop_all(connection: asyncpg.Connection, prefix: str) -> None:
+async def _drop_all(connection: asyncpg.Connection, prefix: str) -> list[str]:
     """Drops every database, and with it the slots, whose name begins with ``prefix``; sessions there are ended."""
     rows = await connection.fetch("select datname from pg_database where datname ^@ $1", prefix)
     for (name,) in rows:
@@ -364,6 +387,7 @@ async def _drop_all(connection: asyncpg.Connection, prefix: str) -> None:
         )
         quoted = name.replace('"', '""')
         await connection.execute(f'drop database if exists "{quoted}" with (force)')
+    return [name for (name,) in rows]
 
 
 def main() -> None:
