@@ -49,22 +49,22 @@ def framed(html: str, width: int, probe: str = PROBE) -> str:
     return FRAME.format(width=width, page=escape(html), probe=probe)
 
 
-def opened(tmp_path: Path, html: str) -> tuple[str, str]:
+def opened(tmp_path: Path, html: str, *flags: str) -> tuple[str, str]:
     """The page's DOM after its scripts ran, and the browser's console."""
     assert CHROMIUM
     file = tmp_path / "report.html"
     file.write_text(html, encoding="utf-8")
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1400,1000", file.as_uri()]
+    profile = f"--user-data-dir={tmp_path / 'profile'}"
+    command = [CHROMIUM, *FLAGS, *flags, profile, "--window-size=1400,1000", file.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     console = "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
     return done.stdout, console
 
 
-def probed(dom: str) -> dict[str, Any]:
+def probed(dom: str) -> Any:
     found = re.search(r'data-probe="([^"]*)"', dom)
     assert found, "the probe did not run"
-    answer: dict[str, Any] = json.loads(unescape(found.group(1)))
-    return answer
+    return json.loads(unescape(found.group(1)))
 
 
 @pytest.mark.parametrize("width", [400, 1280])
