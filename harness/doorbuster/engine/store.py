@@ -53,7 +53,7 @@ def new_run_folder(out: Path, contract: str, now: datetime) -> Path:
     for number in range(1, 1000):
         folder = out / (name if number == 1 else f"{name}-{number}")
         try:
-            folder.mkdir(parents=True)
+            folder.mkdir(mode=0o750, parents=True)  # what shops answer is not for everybody on the machine
         except FileExistsError:
             continue
         return folder
