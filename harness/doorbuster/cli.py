@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "Put a checkout function under test.",
     "cut": "Cut the connection at every place of an order's conversation.",
     "crash": "Kill at every statement of the function, or the whole server under load.",
+    "report": "Draw a stored run's reports again.",
     "recheck": "Judge a stored run again, without a database.",
     "scenarios": "List the standing scenarios.",
     "clean": "Remove what dead runs left behind.",
