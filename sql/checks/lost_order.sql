@@ -3,7 +3,8 @@
 --   it held, though nobody cancelled it.
 -- sound: The log is read up to a marker that was committed after the last attempt had ended, so an order that is not in it was
 --   not committed. The harness's own cancellations carry a tag and are left out. A retry may be answered with the order of an
---   earlier attempt, so the order is looked for by its key and by its id, not by the answered attempt's own tag.
+--   earlier attempt, so the order is looked for by its key and by its id, not by the answered attempt's own tag. An id is
+--   held against the shop only if most answers give the id of their own buyer's order.
 -- exercised by: Orders whose buyer was told yes.
 
 -- violations
@@ -29,12 +30,27 @@ with shrunk as (   -- live orders that a transaction, not the harness's, took un
 ), best as (
     select * from candidate
     qualify row_number() over (partition by order_key order by is_own desc, live_at_end desc, order_id) = 1
+), told as (
+    select yes.*, orders.order_id as stored_id, orders.order_key as owner, claimed_key, born, attributed_by
+    from yes join orders using (order_id)
+), mixed_up as (   -- told the id of another buyer's order, or of one that carries another buyer's key
+    select order_key, order_id, returned_us, attempt, stored_id, born as commit,
+           case when owner <> order_key then format('acknowledged with order {}, which is another buyer''s', stored_id)
+                else format('acknowledged with order {}, which carries the key of another buyer', stored_id) end as problem
+    from told
+    where (owner <> order_key
+           or attributed_by = 'tag' and claimed_key <> order_key and claimed_key in (select order_key from requests))
+      -- what a shop answers may be another number than the order's id: then few are their own
+      and (select count(*) filter (owner = order_key) * 2 > count(*) from told)
 ), verdict as (
-    select doubt.*, best.order_id as stored_id, coalesce(ended, shrunk.commit) as commit,
+    select order_key, order_id, returned_us, attempt, stored_id, commit, problem from mixed_up
+    where order_key in (select order_key from fine join attempts using (attempt))
+    union all
+    select doubt.order_key, doubt.order_id, doubt.returned_us, doubt.attempt, best.order_id, coalesce(ended, shrunk.commit),
            case when best.order_id is null then 'acknowledged, but never committed'
                 when not is_own then format('acknowledged with order {}, which is another buyer''s', best.order_id)
                 when not live_at_end then 'acknowledged, but gone at the end'
-                when missing > 0 then format('{} units lost', missing) end as problem
+                when missing > 0 then format('{} units lost', missing) end
     from doubt left join best using (order_key) left join shrunk on shrunk.order_id = best.order_id
 )
 select order_key, coalesce(stored_id, order_id) as order_id, problem, verdict.commit, lsn, commits.attempt as taken_by,
