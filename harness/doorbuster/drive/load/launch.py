@@ -5,15 +5,17 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from doorbuster.drive.load.plan import EVENTS_VARIABLE, PLAN_VARIABLE
 from doorbuster.host.resources import resource
 
+T = TypeVar("T")
 STOP_S = 5.0
+SILENT_S = 45.0  # it reports several times a second, but on a busy machine it may take long to start
 
 
 class DriverFailed(Exception):
@@ -42,18 +44,24 @@ class Driver:
         """What the engine reports, until it has finished.
 
         Raises:
-            DriverFailed: the process ended before its engine had finished, or its engine failed.
+            DriverFailed: the process ended before its engine had finished, its engine failed, or it has fallen silent.
         """
-        while line := await self._reader.readline():
+        while line := await self._within(self._reader.readline()):
             event = json.loads(line)
             if event["event"] == "finished":
                 if event["failure"]:
                     raise DriverFailed(event["failure"])
-                await self._process.wait()
+                await self._within(self._process.wait())
                 return
             yield event
-        await self._process.wait()
+        await self._within(self._process.wait())
         raise DriverFailed(f"Locust ended with code {self._process.returncode}: {self._tail()}")
+
+    async def _within(self, work: Awaitable[T]) -> T:
+        try:
+            return await asyncio.wait_for(work, SILENT_S)
+        except TimeoutError:
+            raise DriverFailed(f"Locust has said nothing for {SILENT_S:.0f} s: {self._tail()}") from None
 
     def _tail(self) -> str:
         with suppress(OSError):
