@@ -20,7 +20,7 @@ from doorbuster.drive.history import History
 from doorbuster.drive.workload import shelf_item
 from doorbuster.engine.aftermath import LOST, SAME, Aftermath, aftermath
 from doorbuster.engine.cut import carts, lengthen_ids
-from doorbuster.engine.errors import NotPossible, UsageError
+from doorbuster.engine.errors import HarnessError, NotPossible, UsageError
 from doorbuster.engine.house import TEMPLATE, House
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
@@ -135,6 +135,11 @@ async def _at_statements(stage: Stage, crash: Crash, server: Server) -> None:
                     stage.emit(Progress(stage.scenario.name, len(done), len(places), outcomes, one.place.kind))
 
                 await driver.run(places, items, crash.parallel, on_done)
+                if shop.connection.is_closed() and all(place.kind in GENTLE for place in places):
+                    raise HarnessError(
+                        "the server broke off all sessions, which no place of this scenario does: something else "
+                        "killed one of its processes (was the machine out of memory?)"
+                    )
             except* (UnmatchedAnswer, StatementFailed, KeyError, ValueError) as problems:
                 raise UsageError(f"[answers] or [place] of the contract: {problems.exceptions[0]}") from None
             finally:
