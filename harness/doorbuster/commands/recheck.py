@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 import click
-import duckdb
 
+from doorbuster.config.mistakes import ConfigError
 from doorbuster.engine.rechecking import recheck
 from doorbuster.engine.store import NotARun
 from doorbuster.report.registry import ReportSettings, all_reports
@@ -23,7 +23,7 @@ def command(folder: Path, quiet: bool) -> None:
     """
     try:
         result = recheck(folder, lambda texts: all_reports(ReportSettings(texts=texts, quiet=quiet)).on)
-    except (NotARun, duckdb.Error) as problem:
+    except (NotARun, ConfigError) as problem:
         click.echo(f"doorbuster: {problem}", err=True)
         sys.exit(ERROR)
     sys.exit(result.exit_code)

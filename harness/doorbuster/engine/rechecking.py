@@ -1,20 +1,26 @@
 """Judging a stored run again."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from doorbuster.engine.store import NotARun, StoredRun, judge_stored, load_run
 from doorbuster.engine.waivers import waived
+from doorbuster.judge.checks import BadCheck
 from doorbuster.judge.judge import FACTS
+from doorbuster.judge.views import BadMapping, DamagedRun
 from doorbuster.model.check import CheckText
 from doorbuster.model.events import Event, RunFinished, RunStarted, ScenarioFinished
 from doorbuster.model.result import RunResult, ScenarioResult, SourceLine
-from doorbuster.model.verdict import worst
+from doorbuster.model.verdict import Verdict, worst
 
 Emit = Callable[[Event], None]
+# What reading a damaged or foreign run can raise: its files are somebody else's by now.
+_DAMAGE = (DamagedRun, BadMapping, BadCheck, duckdb.Error, OSError, ValueError, KeyError, TypeError)
 
 
 def recheck(folder: Path, listener: Callable[[Mapping[str, CheckText]], Emit]) -> RunResult:
@@ -31,10 +37,13 @@ def recheck(folder: Path, listener: Callable[[Mapping[str, CheckText]], Emit]) -
         raise NotARun(f"{folder}: no scenario got as far as its log, so there is nothing to judge")
     emit(RunStarted(folder, run.contract.name, tuple(names), int(earlier.get("seed", 0))))
     results = [_judged(run, name, _replays(earlier, name), emit) for name in names]
+    error = earlier.get("error") or _unfinished(run, names)
     verdict = worst(r.verdict for r in results)
+    if error is not None and verdict is not Verdict.VIOLATION:
+        verdict = Verdict.ERROR
     result = RunResult(
         verdict=verdict,
-        exit_code=verdict.exit_code,
+        exit_code=_exit_code(verdict, earlier),
         seed=int(earlier.get("seed", results[0].seed)),
         started=str(earlier.get("started", "")),
         duration_s=float(earlier.get("duration_s", 0.0)),
@@ -45,15 +54,32 @@ def recheck(folder: Path, listener: Callable[[Mapping[str, CheckText]], Emit]) -
         scenarios=tuple(results),
         environment=earlier.get("environment", {}),
         notices=tuple(dict.fromkeys([*earlier.get("notices", ()), "judged again from the stored run"])),
-        error=earlier.get("error"),
+        error=error,
         sources=tuple(SourceLine(**{**s, "touches": tuple(s["touches"])}) for s in earlier.get("sources", ())),
     )
     emit(RunFinished(folder, result))
     return result
 
 
+def _unfinished(run: StoredRun, judged: Sequence[str]) -> str | None:
+    """What a run that was killed never got to, or None: a run that lacks scenarios must not be read as a pass."""
+    missing = [name for name in run.scenarios if name not in judged]
+    return f"the run was killed before it had recorded {', '.join(missing)}" if missing else None
+
+
+def _exit_code(verdict: Verdict, earlier: Mapping[str, Any]) -> int:
+    """The verdict's; an interrupted run stays interrupted."""
+    broke_off = verdict is Verdict.ERROR and earlier.get("error") is not None
+    return int(earlier.get("exit_code", verdict.exit_code)) if broke_off else verdict.exit_code
+
+
 def _judged(run: StoredRun, name: str, replays: Mapping[str, str], emit: Emit) -> ScenarioResult:
-    judged = judge_stored(run, name)
+    try:
+        judged = judge_stored(run, name)
+    except _DAMAGE as problem:
+        told = f"lacks {problem}" if isinstance(problem, KeyError) else str(problem)
+        place = "" if str(run.folder / name) in told else f"{run.folder / name}: damaged: "
+        raise NotARun(place + told) from problem
     checks = tuple(replace(check, replay=replays.get(check.name)) for check in judged.checks)
     result = waived(replace(judged, checks=checks), run.waivers, run.checks)
     emit(ScenarioFinished(result))
