@@ -5,6 +5,7 @@
 --   not committed. The harness's own cancellations carry a tag and are left out. A retry may be answered with the order of an
 --   earlier attempt, so the order is looked for by its key and by its id, not by the answered attempt's own tag. An id is
 --   held against the shop only if most answers give the id of their own buyer's order.
+--   An order whose key another cart has used may be answered with the order of that cart, and is left out.
 -- exercised by: Orders whose buyer was told yes.
 
 -- violations
@@ -17,7 +18,8 @@ with shrunk as (   -- live orders that a transaction, not the harness's, took un
 ), fine as (   -- acknowledged attempts whose own transaction made the order, which still stands whole
     select orders.attempt from orders anti join shrunk using (order_id) where live_at_end and not by_harness
 ), yes as (
-    select attempt, order_key, order_id, returned_us from attempts where outcome = 'ok'
+    select attempt, order_key, order_id, returned_us from attempts
+    where outcome = 'ok' and order_key not in (select order_key from requests where order_class = 'reused_key')
 ), doubt as (
     select order_key, min(order_id) as order_id, min(returned_us) as returned_us, min(attempt) as attempt
     from yes anti join fine using (attempt) group by order_key

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from doorbuster.config.parameters import Statement
-from doorbuster.drive.tagging import TAG_PARAMETER, tagged
+from doorbuster.drive.tagging import TAG_PARAMETER, is_tagged_by_setting, tagged
 from doorbuster.model.contract import Place
 from doorbuster.model.order import Order
 from doorbuster.record.wal import ATTEMPT_TAG
@@ -16,10 +16,11 @@ from doorbuster.record.wal import ATTEMPT_TAG
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One step, ready to be prepared."""
+    """One step, ready to be prepared; ``tag_by_setting``: the session must say the tag before it."""
 
     step: str
     statement: Statement
+    tag_by_setting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Flow:
     calls: tuple[Call, ...]
     compensate: tuple[Call, ...]
 
+    @property
+    def needs_tag_triggers(self) -> bool:
+        """Whether a call cannot carry its tag itself."""
+        return any(call.tag_by_setting for call in (*self.calls, *self.compensate))
+
 
 def compile_flow(place: Place) -> Flow:
     """The flow of ``place``.
@@ -36,9 +42,13 @@ def compile_flow(place: Place) -> Flow:
     Raises:
         Untaggable: a statement that cannot carry a tag; says which.
     """
-    calls = tuple(Call(step.name or str(n), tagged(step.sql)) for n, step in enumerate(place.calls, 1))
-    undo = tuple(Call(f"compensate {n}", tagged(sql)) for n, sql in enumerate(place.compensate, 1))
+    calls = tuple(_call(step.name or str(n), step.sql) for n, step in enumerate(place.calls, 1))
+    undo = tuple(_call(f"compensate {n}", sql) for n, sql in enumerate(place.compensate, 1))
     return Flow(calls, undo)
+
+
+def _call(name: str, sql: str) -> Call:
+    return Call(name, tagged(sql), is_tagged_by_setting(sql))
 
 
 def order_parameters(order: Order, attempt: int) -> dict[str, Any]:
@@ -109,7 +119,7 @@ def answer_value(rows: Sequence[Any], types: Sequence[str]) -> tuple[Any, dict[s
     """What rules look at, and the columns that later steps may use, from a call's rows.
 
     One column of JSON or a composite type is its value; anything else is an object by column name; of several rows the
-    first. No row is None.
+    first, with all of them in ``rows``. No row is None.
     """
     if not rows:
         return None, {}
@@ -118,6 +128,10 @@ def answer_value(rows: Sequence[Any], types: Sequence[str]) -> tuple[Any, dict[s
         (value,) = columns.values()
         if isinstance(value, (dict, list)):
             return value, dict(rows[0].items())
+    if len(rows) > 1 and "rows" not in columns:
+        columns["rows"] = [
+            {name: _plain(value, kind) for (name, value), kind in zip(row.items(), types, strict=True)} for row in rows
+        ]
     return columns, dict(rows[0].items())
 
 

@@ -1,6 +1,7 @@
 """A buyer with a connection of its own, who places orders through it and knows what became of each attempt."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,15 +11,21 @@ import asyncpg
 
 from doorbuster.config.answers import Answer, AnswerBook
 from doorbuster.drive.flow import Call, Flow, answer_value, arguments, order_parameters
+from doorbuster.drive.tagging import TAG_PARAMETER, TAG_SETTING
 from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
 
 APPLICATION = "doorbuster buyer"
+_OF_THE_ORDER = re.compile(r":(customer|order_key|attempt)\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a buyer connects; ``settings`` go to the server when the session starts."""
+    """Where a buyer connects.
+
+    ``settings`` go to the server when the session starts; those that name ``:customer``, ``:order_key`` or ``:attempt``
+    before every attempt.
+    """
 
     host: str
     port: int
@@ -59,7 +66,11 @@ class SqlBuyer:
     behind a black hole longer than any query's timeout.
     """
 
-    def __init__(self, target: Target, flow: Flow, book: AnswerBook, timeout_s: float) -> None:
+    def __init__(
+        self, target: Target, flow: Flow, book: AnswerBook, timeout_s: float, before_call: str | None = None
+    ) -> None:
+        """``before_call`` is a statement that goes before each call, over the same connection."""
+        self._before_call = before_call
         self._target = target
         self._flow = flow
         self._book = book
@@ -67,6 +78,7 @@ class SqlBuyer:
         self._connection: asyncpg.Connection | None = None
         self._prepared: dict[str, _Prepared] = {}
         self._is_dead = False
+        self._sets_tag = flow.needs_tag_triggers
 
     async def connect(self) -> None:
         """Open the connection and prepare every call, so that the first order pays for neither.
@@ -133,6 +145,7 @@ class SqlBuyer:
         try:
             await self._open()
             pid = self._pid()
+            await self._set_of_the_order(values)
             answer = await self._run_flow(values)
         except _Lost as lost:
             self.close()
@@ -150,10 +163,35 @@ class SqlBuyer:
         """Run the calls until one fails or ends the flow; later ones see the columns of earlier ones."""
         answer = Answer()
         for call in self._flow.calls:
+            if self._before_call is not None:
+                await self.execute(self._before_call)
             answer = await self._call(call, values)
             if answer.is_error or self._book.stops(answer):
                 break
         return answer
+
+    async def execute(self, sql: str) -> None:
+        """Run a statement that is no part of an order over the buyer's connection; nothing where there is none."""
+        if self._connection is not None:
+            await self._connection.execute(sql)
+
+    async def _set_of_the_order(self, values: Mapping[str, Any]) -> None:
+        """Set what the session is to say of this very order, for the whole session: a pool would do the same."""
+        settings = {
+            name: _OF_THE_ORDER.sub(lambda found: str(values[found[1]]), text)
+            for name, text in self._target.settings.items()
+            if _OF_THE_ORDER.search(text)
+        }
+        if self._sets_tag:
+            settings[TAG_SETTING] = values[TAG_PARAMETER]
+        if not settings:
+            return
+        assert self._connection is not None
+        calls = ", ".join(f"set_config(${2 * n + 1}, ${2 * n + 2}, false)" for n, _ in enumerate(settings))
+        try:
+            await self._connection.fetch(f"select {calls}", *(word for pair in settings.items() for word in pair))
+        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
+            raise _Lost(_how_lost(problem), str(problem)) from None
 
     async def _call(self, call: Call, values: dict[str, Any]) -> Answer:
         try:
@@ -196,7 +234,7 @@ class SqlBuyer:
             self._connection = await asyncpg.connect(
                 host=target.host, port=target.port, user=target.user, password=target.password,
                 database=target.database, ssl=False, timeout=60, statement_cache_size=0,
-                server_settings={"application_name": APPLICATION, **target.settings},
+                server_settings={"application_name": APPLICATION, **_of_the_session(target.settings)},
             )  # fmt: skip
         except ConnectionRefusedError as problem:
             raise _Lost("connect_refused", str(problem)) from None
@@ -222,6 +260,10 @@ class SqlBuyer:
 
     def _pid(self) -> int | None:
         return None if self._connection is None else self._connection.get_server_pid()
+
+
+def _of_the_session(settings: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in settings.items() if not _OF_THE_ORDER.search(text)}
 
 
 async def _abandon(task: "asyncio.Future[Any]") -> None:

@@ -1,11 +1,14 @@
 """Statements that write the attempt's id into the log, in the same transaction as their own rows.
 
 A plain SELECT becomes a lateral subquery of the tag. A statement that changes data may stand at the top level of a WITH
-only, so its tree is taken apart: the tag becomes its first common table expression, the statement itself the last.
+only, so its tree is taken apart: the tag becomes its first common table expression, the statement itself the last. A
+CALL has no place for one: there the tag is a setting of the session, and statement triggers write it into the log.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
+import asyncpg
 from pglast import ast, parse_sql
 from pglast.parser import ParseError
 from pglast.stream import RawStream
@@ -16,6 +19,18 @@ from doorbuster.record.wal import PREFIX
 
 TAG_PARAMETER = "doorbuster_tag"
 _EMIT = f"doorbuster_tag as materialized (select pg_logical_emit_message(true, '{PREFIX}', :{TAG_PARAMETER}::text))"
+TAG_SETTING = "doorbuster.tag"
+_TRIGGER = f"""
+create schema if not exists doorbuster_tag;
+grant usage on schema doorbuster_tag to public;
+create or replace function doorbuster_tag.write() returns trigger language plpgsql security definer as $$
+begin
+    if coalesce(current_setting('{TAG_SETTING}', true), '') <> '' then
+        perform pg_logical_emit_message(true, '{PREFIX}', current_setting('{TAG_SETTING}'));
+    end if;
+    return null;
+end $$
+"""
 _CHANGES = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt, ast.MergeStmt)
 
 
@@ -37,8 +52,28 @@ def tagged(sql: str) -> Statement:
         )
     if isinstance(statement, (ast.SelectStmt, *_CHANGES)):
         return _with_tag_inside(sql)
+    if isinstance(statement, ast.CallStmt):
+        return parse_parameters(sql.strip().rstrip(";"))
     kind = type(statement).__name__.removesuffix("Stmt").upper()
-    raise Untaggable(f"a {kind} cannot be tied to its attempt; place orders by SELECT, INSERT, UPDATE or DELETE")
+    raise Untaggable(f"a {kind} cannot be tied to its attempt; place orders by SELECT, INSERT, UPDATE, DELETE or CALL")
+
+
+def is_tagged_by_setting(sql: str) -> bool:
+    """Whether the session must say the tag before ``sql`` runs, because the statement itself has no place for it."""
+    return isinstance(_single(sql), ast.CallStmt)
+
+
+async def install_tag_triggers(connection: asyncpg.Connection, tables: Iterable[str]) -> None:
+    """Have every statement that changes one of ``tables`` (quoted names) write the session's tag into the log.
+
+    A tag goes when its subtransaction is rolled back, so every statement writes it anew.
+    """
+    await connection.execute(_TRIGGER)
+    for table in tables:
+        await connection.execute(
+            f"create trigger doorbuster_tag before insert or update or delete on {table} "
+            "for each statement execute function doorbuster_tag.write()"
+        )
 
 
 def _single(sql: str) -> Any:

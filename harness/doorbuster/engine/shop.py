@@ -11,7 +11,9 @@ import asyncpg
 
 from doorbuster.drive import backstage
 from doorbuster.drive.backstage import StatementFailed, stock_shelves
+from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.sql_buyer import APPLICATION, Target
+from doorbuster.drive.tagging import install_tag_triggers
 from doorbuster.drive.workload import ShelfItem
 from doorbuster.engine.errors import HarnessError, UsageError
 from doorbuster.engine.lookout import Lookout
@@ -138,6 +140,8 @@ async def open_on(
         tables = await read_catalogue(connection, contract.tables)
         if no_log is None:
             await open_witness(connection, tables, slot)
+        if compile_flow(contract.place).needs_tag_triggers:
+            await install_tag_triggers(connection, [table.printed for table in tables])
         await stock_shelves(connection, contract, items)
     except (UnreadableTable, StatementFailed) as problem:
         raise UsageError(str(problem)) from None

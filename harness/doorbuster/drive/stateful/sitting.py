@@ -63,6 +63,12 @@ class Counterpart:
         return any(":lines" in sql for sql in (*place.prepare, *(step.sql for step in place.calls)))
 
     @property
+    def states_total(self) -> bool:
+        """Whether the contract sends an order's total."""
+        place = self.contract.place
+        return any(":total" in sql for sql in (*place.prepare, *(step.sql for step in place.calls)))
+
+    @property
     def claims_key(self) -> bool:
         """Whether the shop says that an order carries its key."""
         return self.contract.orders is not None and self.contract.orders.order_key is not None
@@ -137,6 +143,8 @@ class Sitting:
         """An order that the shop says it refuses: alone (``place`` 0), after a good line (1) or before one (2)."""
         if kind not in self._with.contract.rules.refuse:
             return None
+        if kind == "malformed" and blank == "total" and not self._with.states_total:
+            return None  # what is never sent cannot be malformed
         good, wrong = [self._line(index, 1)], self._bad_lines(kind, index + 1)
         if not self._with.many_lines and not wrong:
             return None

@@ -1,0 +1,45 @@
+"""Every worked example under scenarios/contracts: its correct form passes, its broken form is convicted."""
+
+import pytest
+from doorbuster.config.contract import load_contract
+from doorbuster.host.resources import resource
+from doorbuster.model.verdict import Verdict
+
+from tests.contracts.conftest import Judge, example, required_open, violated
+
+# What convicts the broken form; other checks may do so, too.
+SHAPES = {
+    "cart_table": "duplicate_order",
+    "composite_cart": "oversold",
+    "json_cart": "ghost_order",
+    "procedure": "partial_order",
+    "scalar_item": "conservation",
+    "variants": "conservation",
+}
+SMALL = {"examples": 4, "steps": 6, "crowds": 40, "buyers": [2, 4]}
+REQUIRED = ["oversold", "conservation", "partial_order", "lost_order", "ghost_order"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_correct_form_passes(judged: Judge, shape: str) -> None:
+    result = judged(example(shape), "stateful", stateful=SMALL, checks={"require": REQUIRED})
+    assert violated(result) == {}
+    assert required_open(result) == {}
+    assert result.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_broken_form_is_convicted(judged: Judge, shape: str) -> None:
+    result = judged(example(shape, "broken"), "stateful", stateful=SMALL)
+    assert SHAPES[shape] in violated(result)
+
+
+def test_every_example_is_tested() -> None:
+    folders = {path.parent.name for path in resource("scenarios/contracts").glob("*/contract.toml")}
+    assert folders == set(SHAPES)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_both_forms_load_and_are_named_after_their_folder(shape: str) -> None:
+    assert load_contract(example(shape)).contract.name == shape
+    assert load_contract(example(shape, "broken")).contract.name == f"{shape}_broken"
