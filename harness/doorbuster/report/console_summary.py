@@ -25,6 +25,7 @@ from doorbuster.report.story import (
     gaps,
     p50_and_p99,
     relaxed,
+    relaxed_together,
     unexercised,
 )
 from doorbuster.report.text import count, outcomes_in_words, seconds, shortened
@@ -152,7 +153,12 @@ def _fault_lines(result: RunResult) -> list[str]:
 
 def _relaxed_lines(result: RunResult) -> list[str]:
     return [
-        f"{r.check} in {r.scenario}: {r.reason or r.status.value}"
+        f"{r.check} in {shown(scenarios)}: {r.reason or r.status.value}"
         + (f", {count(r.violations, 'violation')}, for example {r.example}" if r.violations else "")
-        for r in relaxed(result)
+        for r, scenarios in relaxed_together(relaxed(result))
     ]
+
+
+def shown(scenarios: tuple[str, ...]) -> str:
+    """A few scenarios by name, many by number."""
+    return ", ".join(scenarios) if len(scenarios) < 4 else count(len(scenarios), "scenario")

@@ -21,6 +21,7 @@ from doorbuster.report.story import (
     gaps,
     p50_and_p99,
     relaxed,
+    relaxed_together,
 )
 from doorbuster.report.text import clean, count, outcomes_in_words, shortened, value_text
 from doorbuster.report.verdict import SYMBOLS, WORDS, headline, sentence
@@ -169,8 +170,8 @@ def _faults(result: RunResult) -> list[str]:
 
 def _relaxed(result: RunResult) -> list[str]:
     rows = [
-        [escaped(r.scenario), escaped(r.check), r.status.value, f"{r.violations:,}", escaped(r.reason)]
-        for r in relaxed(result)
+        [escaped(", ".join(names)), escaped(r.check), r.status.value, f"{r.violations:,}", escaped(r.reason)]
+        for r, names in relaxed_together(relaxed(result))
     ]
     head = ["scenario", "check", "status", "violations", "why"]
     return ["### Relaxed or waived", "", *_table(head, rows)] if rows else []

@@ -55,7 +55,7 @@ def as_html(result: RunResult, texts: Texts, folder: Path | None = None) -> str:
         failures=story.by_subject(story.failures(result, texts)),
         gaps=[gap for gap in story.gaps(result) if gap.required],
         unexercised=story.unexercised(result),
-        relaxed=story.relaxed(result),
+        relaxed=story.relaxed_together(story.relaxed(result)),
         scenarios=[_scenario(*parts) for parts in zip(result.scenarios, lines, attempts, strict=True)],
         attempt_data=data_block(_cleaned(attempts)),
         chart_data=data_block([line and line.as_json() for line in lines]),

@@ -16,6 +16,12 @@ from doorbuster.model.story import Story
 from doorbuster.report.text import NONE, clean, clean_lines, count, milliseconds, number, row_in_words
 
 Texts = Mapping[str, CheckText]
+# The standing checks, the worst for a shop first.
+SEVERITY = (
+    "unusable", "oversold", "lost_order", "duplicate_order", "ghost_order", "partial_order", "conservation",
+    "movements", "wrong_amount", "bad_order_accepted", "false_sold_out", "turned_away", "stale_commit", "deadlock",
+    "leaked_session", "unfinished",
+)  # fmt: skip
 # The checks that stand for thresholds. Where a scenario shows the threshold itself, they would say it twice.
 LIMITS = frozenset({"latency", "error_rate", "throughput"})
 
@@ -123,8 +129,17 @@ def _violation(scenario: ScenarioResult, check: CheckResult, texts: Texts) -> Fa
     )
 
 
+_SORTS = {"error": -1, "check": 0, "threshold": len(SEVERITY) + 1}
+
+
+def severity(check: str) -> int:
+    """A check's place among all, the worst first; a shop's own come last."""
+    return SEVERITY.index(check) if check in SEVERITY else len(SEVERITY)
+
+
 def by_subject(found: tuple[Failure, ...]) -> tuple[tuple[Failure, tuple[Failure, ...]], ...]:
-    """The failures gathered by what failed: the first of each, and the same in other scenarios."""
+    """The failures gathered by what failed, the worst first: the first of each, and the same in other scenarios."""
+    found = tuple(sorted(found, key=lambda f: severity(f.subject) if f.sort == "check" else _SORTS[f.sort]))
     groups: dict[tuple[str, str, str], list[Failure]] = {}
     for failure in found:
         own = failure.scenario if failure.sort == "error" else ""
@@ -219,6 +234,15 @@ def relaxed(result: RunResult) -> tuple[Relaxed, ...]:
         for check in scenario.checks
         if check.status in (CheckStatus.WARNING, CheckStatus.OFF)
     )
+
+
+def relaxed_together(found: tuple[Relaxed, ...]) -> tuple[tuple[Relaxed, tuple[str, ...]], ...]:
+    """The same with their scenarios: those that say the same in several scenarios stand once."""
+    groups: dict[tuple[object, ...], list[Relaxed]] = {}
+    for r in found:
+        own = (r.scenario, r.example) if r.violations else ()
+        groups.setdefault((r.check, r.status, r.reason, *own), []).append(r)
+    return tuple((same[0], tuple(r.scenario for r in same)) for same in groups.values())
 
 
 def faults(result: RunResult) -> tuple[FaultStory, ...]:

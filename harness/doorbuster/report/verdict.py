@@ -6,7 +6,7 @@ from doorbuster.config.thresholds import parse_threshold
 from doorbuster.model.check import ThresholdResult, ThresholdStatus
 from doorbuster.model.result import RunResult
 from doorbuster.model.verdict import Verdict
-from doorbuster.report.story import LIMITS, Failure, failures, gaps, threshold_value
+from doorbuster.report.story import LIMITS, Failure, failures, gaps, severity, threshold_value
 from doorbuster.report.text import clean, count, milliseconds, number, shortened
 
 INTERRUPTED = 130
@@ -26,7 +26,7 @@ SYMBOLS = {
     Verdict.SLOW: "▲",
 }
 
-# What each standing check's violation is to someone who runs a shop, the worst first. A shop's own check is named.
+# What each standing check's violation is to someone who runs a shop. A shop's own check is named instead.
 _IN_BUSINESS_TERMS = {
     "unusable": "cannot place even one plain order",
     "oversold": "sold more than there was",
@@ -79,17 +79,13 @@ def _violation(result: RunResult) -> str:
     scenarios = len({failure.scenario for failure in broken})
     if not broken:
         return "Do not ship: the checkout broke a promise; the report says which."
-    what = _listed(dict.fromkeys(map(_business_term, sorted(broken, key=_severity))), "broke ", "promise")
+    worst_first = sorted(broken, key=lambda failure: severity(failure.subject))
+    what = _listed(dict.fromkeys(map(_business_term, worst_first)), "broke ", "promise")
     return f"Do not ship: the checkout {what}, in {scenarios} of {count(len(result.scenarios), 'scenario')}."
 
 
 def _business_term(failure: Failure) -> str:
     return _IN_BUSINESS_TERMS.get(failure.subject, f"broke the shop’s own rule “{clean(failure.subject)}”")
-
-
-def _severity(failure: Failure) -> int:
-    names = list(_IN_BUSINESS_TERMS)
-    return names.index(failure.subject) if failure.subject in names else len(names)
 
 
 def _error(result: RunResult) -> str:
