@@ -38,6 +38,15 @@ class Aftermath:
     fates: dict[str, Fate] = field(default_factory=dict)
     whole: int = 1
 
+    @property
+    def broken_keys(self) -> frozenset[str]:
+        """The order keys of which some check has a row."""
+        return frozenset(key for key, fate in self.fates.items() if fate.checks)
+
+    def checks_of(self, order_key: str) -> tuple[str, ...]:
+        """The names of the checks that have a row of this order."""
+        return self.fates[order_key].checks if order_key in self.fates else ()
+
     def told(self, met: Met) -> dict[str, str]:
         """What became of the order in words: ``happened``, the first ``answer``, the ``retry``, checks ``violated``."""
         fate, retry = self.fates.get(met.order_key, Fate()), met.retry

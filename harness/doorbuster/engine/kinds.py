@@ -2,6 +2,7 @@
 
 from doorbuster.engine.crash import run_crash
 from doorbuster.engine.cut import run_cut
+from doorbuster.engine.interleave import run_interleave
 from doorbuster.engine.load import run_load
 from doorbuster.engine.stage import Drive
 from doorbuster.engine.stateful import run_stateful
@@ -11,4 +12,5 @@ KINDS: dict[str, Drive] = {
     "cut": run_cut,
     "crash": run_crash,
     "stateful": run_stateful,
+    "interleave": run_interleave,
 }

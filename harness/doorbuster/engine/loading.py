@@ -1,7 +1,7 @@
 """What a run is asked to do, from files to values: every mistake is found before anything starts."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from doorbuster.drive.tagging import Untaggable
 from doorbuster.engine.crash_proof import CRASH_PROOFS
 from doorbuster.host.resources import resource
 from doorbuster.judge.checks import BadCheck, read_check, standard_checks
+from doorbuster.judge.views import try_checks
 from doorbuster.model.check import CheckText
 from doorbuster.model.project import Project, Waiver
 from doorbuster.model.scenario import Scenario, ScenarioSet
@@ -63,6 +64,7 @@ def load_job(config: Path | None, scenarios: Sequence[str], chosen_set: Scenario
     try:
         shop = load_contract(contract or resource(DEFAULT_CONTRACT))
         mistakes += _flow_mistakes(shop)
+        mistakes += _check_mistakes(project, shop, checks)
     except ConfigError as error:
         mistakes += error.mistakes
     if project and config:
@@ -97,6 +99,18 @@ def _all_checks(project: Project | None) -> tuple[dict[str, CheckText], list[Mis
     return checks, mistakes
 
 
+def _check_mistakes(
+    project: Project | None, shop: LoadedContract, checks: Mapping[str, CheckText]
+) -> list[Mistake]:
+    """What is wrong in the queries of a project's own checks, by file and line; told before anything starts."""
+    own = [check for check in checks.values() if project and check.place in project.checks]
+    found = []
+    for problem in try_checks(shop.contract, own) if own else ():
+        place, _, told = str(problem).partition(": ")
+        found.append(Mistake(place, told, "The tables that checks may read: docs/checks.md."))
+    return found
+
+
 def job_of(config: Path | None, content: dict[str, Any]) -> Job:
     """The job for one scenario with this content, as a command line gives it.
 
@@ -111,7 +125,7 @@ def job_of(config: Path | None, content: dict[str, Any]) -> Job:
     contract = Path(project.contract) if project else config
     scenario = scenario_of(text, tomllib.loads(text), Path(COMMAND_LINE), checks, FAULTS)
     shop = load_contract(contract or resource(DEFAULT_CONTRACT))
-    if mistakes := _flow_mistakes(shop):
+    if mistakes := [*_flow_mistakes(shop), *_check_mistakes(project, shop, checks)]:
         raise ConfigError(mistakes)
     return Job(shop, (scenario,), checks, project.waive if project else (), config)
 

@@ -1,5 +1,5 @@
-"""Yields: places inside PL/pgSQL functions, and around statements, at which somebody else decides who goes on.
+"""Marks inside PL/pgSQL functions: places before statements at which something can be made to happen.
 
-For users: :func:`~doorbuster.instrument.deploy.instrument` puts yields into the functions of a (cloned) database,
-:mod:`~doorbuster.instrument.gates` tells the advisory-lock keys by which a session is stopped at one.
+:mod:`~doorbuster.instrument.functions` puts marks into copies; :mod:`~doorbuster.instrument.yields` chooses those at
+which a scheduler may stop, and :mod:`~doorbuster.instrument.footprint` tells what the statement behind each touches.
 """

@@ -1,13 +1,15 @@
 """From a stored run to the canonical tables that checks read."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
 from doorbuster.host.resources import resource
+from doorbuster.judge.checks import BadCheck, try_check
 from doorbuster.judge.rows import create_images, require_unbroken
+from doorbuster.model.check import CheckText
 from doorbuster.model.contract import Contract, LinesMapping, Mapped, MovementsMapping, OrdersMapping, StockMapping
 from doorbuster.record.catalogue import Table
 from doorbuster.record.seal import empty_table, quoted
@@ -42,7 +44,15 @@ def open_run(folder: Path) -> duckdb.DuckDBPyConnection:
             continue
         _open_table(connection, path, table, columns)
     _supply_missing_attempts(connection)
+    _shut_in(connection, folder)
     return connection
+
+
+def _shut_in(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """A stored run brings queries of its own, and it may be a stranger's: they see no file but the scenario's."""
+    connection.execute(f"set allowed_directories = [{quoted(folder.resolve())}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
 
 
 def _open_table(connection: duckdb.DuckDBPyConnection, path: Path, table: str, columns: Mapping[str, str]) -> None:
@@ -133,6 +143,18 @@ def create_canonical(
     _create_settings(connection, contract, required, broken_off)
     for statement in connection.extract_statements(resource("sql/views.sql").read_text()):
         connection.execute(statement)
+
+
+def try_checks(contract: Contract, checks: Iterable[CheckText]) -> list[BadCheck]:
+    """The mistakes of ``checks``, found before a run by trying them over empty tables."""
+    found = []
+    with empty_run(contract) as connection:
+        for check in checks:
+            try:
+                try_check(connection, check)
+            except BadCheck as problem:
+                found.append(problem)
+    return found
 
 
 def empty_run(contract: Contract) -> duckdb.DuckDBPyConnection:

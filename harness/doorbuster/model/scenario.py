@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from doorbuster.model.crash import Crash
 from doorbuster.model.cut import Cut
 from doorbuster.model.fault import FaultPlan
+from doorbuster.model.interleave import Interleave
 from doorbuster.model.stateful import Stateful
 
 _STRICT = {"extra": "forbid"}
@@ -78,6 +79,7 @@ class Scenario:
     cut: Cut | None = None
     crash: Crash | None = None
     stateful: Stateful | None = None
+    interleave: Interleave | None = None
 
     @property
     def duration_s(self) -> float:

@@ -2,8 +2,8 @@
 
 import pytest
 from doorbuster.drive.crash.at_statement import CrashPlace, crash_places, parse_crash_place
-from doorbuster.drive.crash.functions import Function, marks_of
 from doorbuster.drive.crash.points import Point, needed, points_of
+from doorbuster.instrument.functions import Function, marks_of
 from doorbuster.model.crash import Crash
 from doorbuster.record.catalogue import Table
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import asyncpg
 
-from doorbuster.drive.crash.functions import Function, read_functions
+from doorbuster.instrument.functions import Function, read_functions
 from doorbuster.model.contract import Contract
 from doorbuster.network.wire import Conversation
 from doorbuster.record.catalogue import Table

@@ -68,7 +68,7 @@ def marks_of(definition: str, source: str) -> tuple[Mark, ...]:
     """
     root = read_body(source)
     agree(root, statements(definition)[0])
-    return tuple(Mark(node.start, _words(node, source)) for node in _inner(root) if node.kind in _KINDS)
+    return tuple(Mark(node.start, shortened(node, source)) for node in _inner(root) if node.kind in _KINDS)
 
 
 def _inner(node: Node) -> Iterator[Node]:
@@ -78,6 +78,7 @@ def _inner(node: Node) -> Iterator[Node]:
             yield from _inner(inner)
 
 
-def _words(node: Node, source: str) -> str:
+def shortened(node: Node, source: str) -> str:
+    """A statement in the words of a report: its line, and as much of its text as fits."""
     text = " ".join(source[node.start : node.end].split())
     return f"line {node.line}: {text[:WORDS_LIMIT]}{'…' if len(text) > WORDS_LIMIT else ''}"

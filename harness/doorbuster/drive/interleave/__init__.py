@@ -1,0 +1,1 @@
+"""Every order of the statements inside a function, one schedule after the other."""

@@ -1,0 +1,71 @@
+"""Who meets whom: the small workloads whose every schedule is gone through."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from random import Random
+from uuid import UUID
+
+from doorbuster.drive.workload import ShelfItem
+from doorbuster.model.interleave import Crowding
+from doorbuster.model.order import Line, Order
+
+# Of which one fits, for two; and what two buyers want where all fits.
+_ONE_FITS, _BOTH_FIT = (2, 3, 2, 3), (1, 2, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A crowd: how many units of each of its products are there, and each buyer's cart, as (product, units)."""
+
+    stock: tuple[int, ...]
+    carts: tuple[tuple[tuple[int, int], ...], ...]
+    shares_key: bool = False
+
+
+def shape(crowd: Crowding, buyers: int) -> Shape:
+    """The crowd with this name."""
+    return _SHAPES[crowd](buyers)
+
+
+def orders(wanted: Shape, items: tuple[ShelfItem, ...], random: Random) -> list[Order]:
+    """One order a buyer, of ``items``, the shelf's products for this crowd."""
+    made = [_order([(items[product], units) for product, units in cart], random) for cart in wanted.carts]
+    return [made[0]] * len(made) if wanted.shares_key else made
+
+
+def _order(cart: list[tuple[ShelfItem, int]], random: Random) -> Order:
+    lines = tuple(Line(item.product, units, item.price) for item, units in cart)
+    total = sum((Decimal(line.price) * line.quantity for line in lines), Decimal(0))
+    key, customer = (str(UUID(int=random.getrandbits(128), version=4)) for _ in range(2))
+    return Order(key, customer, lines, str(total))
+
+
+def _last_unit(buyers: int) -> Shape:
+    return Shape((1,), tuple(((0, 1),) for _ in range(buyers)))
+
+
+def _one_fits(buyers: int) -> Shape:
+    return Shape((3,), tuple(((0, _ONE_FITS[n]),) for n in range(buyers)))
+
+
+def _both_fit(buyers: int) -> Shape:
+    units = _BOTH_FIT[:buyers]
+    return Shape((sum(units),), tuple(((0, wanted),) for wanted in units))
+
+
+def _crossed(buyers: int) -> Shape:
+    return Shape((buyers, buyers), tuple(((n % 2, 1), (1 - n % 2, 1)) for n in range(buyers)))
+
+
+def _same_key(buyers: int) -> Shape:
+    return Shape((1,), tuple(((0, 1),) for _ in range(buyers)), shares_key=True)
+
+
+_SHAPES: dict[Crowding, Callable[[int], Shape]] = {
+    "last_unit": _last_unit,
+    "one_fits": _one_fits,
+    "both_fit": _both_fit,
+    "crossed": _crossed,
+    "same_key": _same_key,
+}

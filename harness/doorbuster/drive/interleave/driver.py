@@ -1,0 +1,170 @@
+"""Runs one schedule after the other: buyers call at once, and the scheduler in the server decides who goes on."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from random import Random
+
+import asyncpg
+
+from doorbuster.config.answers import AnswerBook
+from doorbuster.drive.backstage import Backstage, add_products, connect
+from doorbuster.drive.flow import compile_flow
+from doorbuster.drive.history import History
+from doorbuster.drive.interleave.crowds import Shape, orders
+from doorbuster.drive.interleave.explore import Step, Trace, Wanted, sets
+from doorbuster.drive.interleave.gates import END, ENTRY, LIMIT_MS, ME, SCHEMA
+from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
+from doorbuster.drive.workload import ShelfItem, shelf_item
+from doorbuster.model.contract import Contract
+from doorbuster.model.interleave import Isolation
+from doorbuster.model.order import Order
+
+# A circle of waiting buyers is broken by the server after this long; the default is a second.
+DEADLOCK = "10ms"
+PATIENCE_S = LIMIT_MS / 1000 + 5
+BATCH = 100
+_COLUMNS = ("chosen", "point", "ready", "asleep", "waiting", "ended")
+_RUN = f"select * from {SCHEMA}.run($1, $2, $3, $4, $5, $6)"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A schedule that was run: its number over the whole scenario, how it went, and what each buyer was told first."""
+
+    number: int
+    trace: Trace
+    orders: tuple[Order, ...]
+    ends: tuple[AttemptEnd, ...]
+
+
+class Interleaver:
+    """Buyers with gates, and the scheduler's own session. ``independent`` is the matrix of ``points`` by ``points``."""
+
+    def __init__(
+        self, contract: Contract, target: Target, buyers: int, isolation: Isolation, history: History,
+        points: int, independent: Sequence[bool], seed: str, *, entry_gate: bool, first_product: int,
+    ) -> None:  # fmt: skip
+        self._contract = contract
+        self._target = replace(target, settings=dict(contract.session))
+        self._count = buyers
+        self._history = history
+        self._points = points
+        self._independent = list(independent)
+        self._random = Random(seed)
+        flow, book = compile_flow(contract.place), AnswerBook(contract.answers)
+        gate = f"select {SCHEMA}.reach({ENTRY})" if entry_gate else None
+        settings = {**contract.session, "default_transaction_isolation": isolation, "deadlock_timeout": DEADLOCK}
+        self._buyers = [
+            SqlBuyer(replace(target, settings={**settings, ME: str(n)}), flow, book, PATIENCE_S, gate)
+            for n in range(1, buyers + 1)
+        ]
+        self._free = SqlBuyer(replace(target, settings=settings), flow, book, PATIENCE_S)
+        self._backstage = Backstage(contract, target)
+        self._scheduler: asyncpg.Connection | None = None
+        self._schedule = 0
+        self._product = first_product
+        self._shelf: list[tuple[ShelfItem, ...]] = []
+        self.outcomes: Counter[str] = Counter()
+        self.ran = 0
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Connect everybody, and hold the first gates."""
+        try:
+            self._scheduler = await connect(self._target)
+            await self._connect()
+            await self._free.connect()
+            yield
+        finally:
+            for buyer in (*self._buyers, self._free):
+                buyer.close()
+            self._backstage.close()
+            if self._scheduler is not None:
+                self._scheduler.terminate()
+
+    async def run(self, shape: Shape, wanted: Wanted, phase: str) -> Ran:
+        """Run one schedule with products of its own; whoever was told to try again does so afterwards, alone."""
+        items = await self._next_items(shape)
+        placed = orders(shape, items, self._random)
+        for order in {order.order_key: order for order in placed}.values():
+            await self._backstage.prepare(order)
+        tries: dict[str, int] = {}
+        numbers: dict[str, int] = {}
+        calls = []
+        for n, order in enumerate(placed):
+            tries[order.order_key] = try_no = tries.get(order.order_key, 0) + 1
+            if order.order_key not in numbers:
+                numbers[order.order_key] = self._history.request(order, phase)
+            calls.append(self._call(n, order, numbers[order.order_key], try_no, phase))
+        scheduling = asyncio.ensure_future(self._run(wanted))
+        ends = await asyncio.gather(*calls)
+        trace = await scheduling
+        for n, order in enumerate(placed):
+            await self._retry(order, numbers[order.order_key], tries, ends[n], phase)
+        self.ran += 1
+        return Ran(self.ran, trace, tuple(placed), tuple(ends))
+
+    async def _call(self, n: int, order: Order, number: int, try_no: int, phase: str) -> AttemptEnd:
+        buyer = self._buyers[n]
+        end = await self._history.attempt(buyer, order, number, try_no, phase, n + 1)
+        self.outcomes[end.outcome] += 1
+        lock = f"({END + n + 1}, {self._schedule})"
+        await buyer.execute(f"select pg_advisory_lock_shared{lock}, pg_advisory_unlock_shared{lock}")
+        return end
+
+    async def _run(self, wanted: Wanted) -> Trace:
+        assert self._scheduler is not None
+        asleep = sum(1 << (b - 1) for b in wanted.asleep)
+        matrix = self._independent if wanted.reduced else None
+        pids = [buyer.backend_pid or 0 for buyer in self._buyers]
+        row = await self._scheduler.fetchrow(
+            _RUN, pids, list(wanted.choices), asleep, matrix, self._points, self._schedule
+        )
+        self._schedule += 1
+        columns = zip(*(row[name] for name in _COLUMNS), strict=False)
+        n = self._count
+        steps = tuple(Step(b, p, sets(r, n), sets(s, n), sets(w, n), e) for b, p, r, s, w, e in columns)
+        if row["problem"] is not None:
+            await self._start_again()
+        return Trace(steps, row["problem"])
+
+    async def _start_again(self) -> None:
+        """Open every gate, so that all come to their end, whatever it is; then hold the first ones again."""
+        assert self._scheduler is not None
+        await self._scheduler.execute("select pg_advisory_unlock_all()")
+        await asyncio.sleep(0.05)
+        await self._connect()
+
+    async def _connect(self) -> None:
+        assert self._scheduler is not None
+        for buyer in self._buyers:
+            if buyer.backend_pid is None:
+                await buyer.connect()
+        await self._scheduler.execute(f"select {SCHEMA}.arm({self._count}, {self._schedule})")
+
+    async def _retry(self, order: Order, number: int, tries: dict[str, int], end: AttemptEnd, phase: str) -> None:
+        rules = self._contract.buyer
+        while end.outcome in rules.retry and tries[order.order_key] < rules.attempts + self._count - 1:
+            tries[order.order_key] += 1
+            end = await self._history.attempt(self._free, order, number, tries[order.order_key], phase)
+            self.outcomes[end.outcome] += 1
+
+    async def _next_items(self, shape: Shape) -> tuple[ShelfItem, ...]:
+        """Products that nobody has touched; put on the shelf many at a time."""
+        assert self._scheduler is not None
+        if not self._shelf:
+            for _ in range(BATCH):
+                items = []
+                for units in shape.stock:
+                    items.append(shelf_item(self._contract, self._product, units))
+                    self._product += 1
+                self._shelf.append(tuple(items))
+            await add_products(self._scheduler, self._contract, [i for items in self._shelf for i in items])
+        return self._shelf.pop()
+
+    def clear_shelf(self) -> None:
+        """Another crowd follows, with other stock."""
+        self._shelf.clear()

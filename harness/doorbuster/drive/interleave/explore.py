@@ -1,0 +1,175 @@
+"""Going through schedules: first those with few forced switches, then, with sleep sets, all that differ.
+
+A schedule is the sequence of buyers who were let go, one a step. Running one with a prefix of choices shows, at every
+step, who could have been let go instead; so the next ones are found.
+
+Two steps are independent when neither touches a table that the other writes or locks, and neither ended an order or
+let somebody go on. Changing the places of two neighbours that are independent leads to the same state, so of all
+schedules that differ only in that, one is enough: a buyer whose step was already tried first at a place sleeps after
+its sibling until a step comes that depends on his. At every isolation level the end of an order counts as dependent on
+all, so a snapshot that is taken earlier or later relative to a commit is a different schedule.
+"""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count, pairwise
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: ``buyer`` was let go from ``point``.
+
+    ``ready``, ``asleep`` and ``waiting`` are sets of buyers: who could have been let go, who slept, and who waited for
+    another afterwards. ``ended``: the step did more than its own statement.
+    """
+
+    buyer: int
+    point: int
+    ready: frozenset[int]
+    asleep: frozenset[int]
+    waiting: frozenset[int]
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a schedule went; ``problem`` says why it could not be followed."""
+
+    steps: tuple[Step, ...]
+    problem: str | None = None
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """The schedule, whole."""
+        return tuple(step.buyer for step in self.steps)
+
+    @property
+    def preemptions(self) -> int:
+        """How often a buyer who could have gone on was made to wait for another."""
+        return preemptions(self.steps)
+
+
+def preemptions(steps: Sequence[Step]) -> int:
+    """How often in ``steps`` a buyer who could have gone on was made to wait for another."""
+    return sum(
+        step.buyer != before.buyer and before.buyer in step.ready
+        for before, step in pairwise(steps)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to run next: the ``choices`` to follow, and who sleeps after them; ``reduced``: sleep sets go on there."""
+
+    choices: tuple[int, ...]
+    asleep: frozenset[int] = frozenset()
+    reduced: bool = False
+
+
+class FewSwitches:
+    """Schedules by their number of forced switches, up to ``bound``, the fewest first: so is a shortest failing one."""
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._order = count()
+        self._waiting: list[tuple[int, int, tuple[int, ...]]] = [(0, next(self._order), ())]
+
+    def next(self) -> Wanted | None:
+        """What to run, or None when the bound is exhausted."""
+        return Wanted(heapq.heappop(self._waiting)[2]) if self._waiting else None
+
+    def learn(self, wanted: Wanted, trace: Trace) -> None:
+        """Note what could have been done instead after the choices that were asked for."""
+        steps = trace.steps
+        for place in range(len(wanted.choices), len(steps)):
+            before = preemptions(steps[:place])
+            last = steps[place - 1].buyer if place else None
+            for other in sorted(steps[place].ready - {steps[place].buyer}):
+                cost = before + (last is not None and last != other and last in steps[place].ready)
+                if cost <= self._bound:
+                    choices = (*(step.buyer for step in steps[:place]), other)
+                    heapq.heappush(self._waiting, (cost, next(self._order), choices))
+
+
+@dataclass(slots=True)
+class _Place:
+    """A state on the path that is looked at: who can go on, who slept on arrival, at which points they all stand, and
+    who was tried, in that order."""
+
+    ready: frozenset[int]
+    asleep: frozenset[int]
+    points: dict[int, int]
+    tried: dict[int, Step] = field(default_factory=dict)
+
+
+class SleepSets:
+    """Every schedule that can lead elsewhere, depth first."""
+
+    def __init__(self, independent: Sequence[bool], points: int) -> None:
+        self._independent = independent
+        self._points = points
+        self._path: list[_Place] = []
+        self._next: Wanted | None = Wanted((), frozenset(), True)
+        self.redundant = 0
+
+    def next(self) -> Wanted | None:
+        """What to run, or None when everything was gone through."""
+        return self._next
+
+    def learn(self, wanted: Wanted, trace: Trace) -> None:
+        """Walk the trace, then go back to the deepest place where somebody awake was not tried yet."""
+        for depth, step in enumerate(trace.steps):
+            if depth == len(self._path):
+                self._path.append(_Place(step.ready, step.asleep, _points(trace.steps[depth:])))
+            place = self._path[depth]
+            if depth >= len(wanted.choices) and step.buyer in place.asleep:
+                self.redundant += 1  # from here on it is the same as something that was tried before
+                del self._path[depth:]
+                break
+            place.tried[step.buyer] = step
+        else:
+            del self._path[len(trace.steps) :]
+        self._next = self._back()
+
+    def _back(self) -> Wanted | None:
+        while self._path:
+            place = self._path[-1]
+            rest = sorted(place.ready - place.asleep - place.tried.keys())
+            if rest:
+                choices = tuple(self._chosen(p) for p in self._path[:-1])
+                return Wanted((*choices, rest[0]), self._sleepers(place, rest[0]), True)
+            self._path.pop()
+        return None
+
+    @staticmethod
+    def _chosen(place: _Place) -> int:
+        return next(reversed(place.tried))
+
+    def _sleepers(self, place: _Place, buyer: int) -> frozenset[int]:
+        """Who sleeps after ``buyer`` is let go: who was tried or slept, and whose step does not depend on his."""
+        return frozenset(
+            other
+            for other in place.asleep | place.tried.keys()
+            if other != buyer and self._is_harmless(place, other, buyer)
+        )
+
+    def _is_harmless(self, place: _Place, other: int, buyer: int) -> bool:
+        step = place.tried.get(other)
+        if step is not None and step.ended:
+            return False
+        one, two = place.points.get(other), place.points.get(buyer)
+        return one is not None and two is not None and self._independent[one * self._points + two]
+
+
+def _points(steps: Sequence[Step]) -> dict[int, int]:
+    """Where everybody stands: where each will be let go from next, as nobody moves before that."""
+    found: dict[int, int] = {}
+    for step in steps:
+        found.setdefault(step.buyer, step.point)
+    return found
+
+
+def sets(bits: int, buyers: int) -> frozenset[int]:
+    """The buyers in a sum of powers of two."""
+    return frozenset(b for b in range(1, buyers + 1) if bits >> (b - 1) & 1)

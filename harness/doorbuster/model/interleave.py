@@ -1,0 +1,30 @@
+"""Settings of a scenario of kind ``interleave``, and what it explores."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Crowding = Literal["last_unit", "one_fits", "both_fit", "crossed", "same_key"]
+Isolation = Literal["read committed", "repeatable read", "serializable"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interleave:
+    """Which buyers meet, and how far every order of their statements is gone through.
+
+    ``crowds``: all want the last unit of a product; two quantities of which one fits; quantities that all fit; the same
+    two products in opposite order; the same order, with the same key. ``buyers`` is 2 to 4.
+
+    First every schedule with at most ``preemptions`` forced switches, the fewest first, at most ``most`` a crowd; then
+    all that are left, by sleep sets, at most ``exhaust`` a crowd. ``only`` is a single schedule as reports name it,
+    such as ``1,1,2,1,2``, which is run ``times`` times.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    crowds: tuple[Crowding, ...] = ("last_unit", "one_fits", "both_fit", "crossed", "same_key")
+    buyers: int = 2
+    isolation: tuple[Isolation, ...] = ("read committed",)
+    preemptions: int = 2
+    most: int = 150
+    exhaust: int = 1000
+    only: str | None = None
+    times: int = 1
