@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: gate test lint peers clean
+.PHONY: gate test lint peers bench clean
 
 # The main job: the hardened function through the gate set. Leaves reports/<run>/report.html and result.json.
 gate: $(VENV)/.run
@@ -16,6 +16,10 @@ test: $(VENV)/.dev lint
 # The judge beside Porcupine, an independent checker, on 5,000 random histories. Needs Go, which comes with the wheel.
 peers: $(VENV)/.dev
 	DOORBUSTER_PEER_HISTORIES=5000 $(BIN)/pytest -q tests/peers
+
+# Every figure of speed, beside what it is measured against; leaves benchmarks/latest.json. Wants a quiet machine.
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.bench
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
