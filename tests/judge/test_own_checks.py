@@ -53,7 +53,7 @@ def test_an_own_check_convicts_and_its_rows_tell_the_story(tmp_path: Path) -> No
         ("select 1", "needs a line '-- violations' with a query, then '-- exercised' with another"),
         (OWN.replace("-- means: An order of more than two lines.\n", ""), "the header lacks -- means:"),
         (OWN.replace("no_big_orders", "No big orders"), "'No big orders' is no name for a check"),
-        (OWN.replace("select count(*) from orders;", ""), "line 13: the query is empty"),
+        (OWN.replace("select count(*) from orders;", ""), "line 12: the query is empty"),
     ],
 )
 def test_a_file_without_the_form_is_refused(text: str, told: str) -> None:

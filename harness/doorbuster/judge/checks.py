@@ -84,7 +84,7 @@ def _query(text: str, start: int, end: int, place: str) -> tuple[str, int]:
     """The query between two offsets, and the line of the file on which it begins."""
     part = text[start:end]
     query = part.strip()
-    begin = start + len(part) - len(part.lstrip())
+    begin = start + (len(part) - len(part.lstrip()) if query else 0)
     line = text.count("\n", 0, begin) + 1
     query = query.rstrip(";").rstrip()
     if not query:
