@@ -127,19 +127,30 @@ from line_events anti join eventful using (order_id) where delta <> 0
 union all
 select commit, order_id, product, units, delta from changed where delta <> 0;
 
--- What each commit did to a product, from three places: the stock, the live orders, the movements.
+-- What restocks added, by the transaction that did it: the units that were asked for, not those that came. A transaction
+-- that leaves all stock as it was (an unknown product, a polite no) added nothing.
+create table restocked as
+select commit, product, quantity as units
+from operations join (select attempt as operation, min(commit) as commit
+                      from commits semi join stock_events using (commit) group by attempt) using (operation)
+where kind = 'restock';
+
+-- What each commit did to a product, from three places: the stock, the live orders, the movements; and what it was to add.
 create table ledger as
-select commit, product, sum(stock) as stock, sum(sold) as sold, sum(moved) as moved
-from (select commit, product, delta as stock, 0 as sold, 0 as moved from stock_events
-      union all select commit, product, 0, delta, 0 from sold
-      union all select commit, product, 0, 0, delta from movement_events)
+select commit, product, sum(stock) as stock, sum(sold) as sold, sum(moved) as moved, sum(added) as added
+from (select commit, product, delta as stock, 0 as sold, 0 as moved, 0 as added from stock_events
+      union all select commit, product, 0, delta, 0, 0 from sold
+      union all select commit, product, 0, 0, delta, 0 from movement_events
+      union all select commit, product, 0, 0, 0, units from restocked)
 group by commit, product;
 
 -- What the harness itself put on the shelves. Its own transactions are in balance: what they change beyond the orders in
 -- them (a cancellation that gives units back, orders that were there before) is supply.
 create table supply as
 select commit, product, stock + sold as delta, tag
-from ledger join commits using (commit) where tag is not null and stock + sold <> 0;
+from ledger join commits using (commit) where tag is not null and stock + sold <> 0
+union all
+select commit, product, units, 'restock' from restocked;
 create table initial_stock as
 select product, sum(delta) as units from supply where tag in ('initial', 'stock') group by product;
 
@@ -166,12 +177,13 @@ select order_key, coalesce(requests.phase, attempted_in) as phase, coalesce(orde
 from result left join requests using (order_key);
 
 -- The commits after which two of the three places no longer agree, with the discrepancy that is then left. The harness's
--- own transactions are in balance by definition.
+-- own transactions are in balance by definition. A restock that writes no movement keeps them for orders alone.
 create table drift as
 with off as (
-    select 'conservation' as kind, commit, product, stock + sold as off from ledger where stock + sold <> 0
+    select 'conservation' as kind, commit, product, stock + sold - added as off from ledger where stock + sold <> added
     union all
-    select 'movements', commit, product, moved - stock from ledger, settings where has_movements and moved <> stock
+    select 'movements', commit, product, moved - stock from ledger, settings
+    where has_movements and moved <> stock and not (added <> 0 and moved = 0)
 )
 select kind, product, commit, ts_us, off, sum(off) over (partition by kind, product order by commit) as discrepancy
 from off join commits using (commit) where tag is null;
@@ -274,11 +286,13 @@ with first_asked as (
     from carts semi join (select distinct product from doubted) using (product) join attempts using (order_key) group by product
 ), version as (
     select entry, product, stock_events.commit, after, made_by.ts_us,
-           case when outcome = 'ok' then returned_us
+           case when attempts.outcome = 'ok' then attempts.returned_us
+                when operations.outcome = 'ok' then operations.returned_us
                 when made_by.tag in ('initial', 'stock') and made_by.ts_us < asked_us then asked_us - 1 end as acknowledged_us
     from stock_events semi join doubted using (product)
     join made_by on made_by.commit = stock_events.commit
     left join attempts on attempts.attempt = made_by.attempt
+    left join operations on operation = made_by.attempt
     left join first_asked using (product)
 ), sure as (
     select *, row_number() over entry_so_far as n,   -- least() passes over NULL

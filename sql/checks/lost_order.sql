@@ -2,7 +2,7 @@
 -- means: An acknowledged order was never committed, belongs to another buyer, or at the end is gone or no longer holds the units
 --   it held, though nobody cancelled it.
 -- sound: The log is read up to a marker that was committed after the last attempt had ended, so an order that is not in it was
---   not committed. The harness's own cancellations carry a tag and are left out. A retry may be answered with the order of an
+--   not committed. Its own order's cancellation or release is no loss, another order's is. A retry may be answered with the order of an
 --   earlier attempt, so the order is looked for by its key and by its id, not by the answered attempt's own tag. An id is
 --   held against the shop only if most answers give the id of their own buyer's order.
 --   An order whose key another cart has used may be answered with the order of that cart, and is left out.
@@ -58,7 +58,10 @@ with shrunk as (   -- live orders that a transaction, not the harness's, took un
 select order_key, coalesce(stored_id, order_id) as order_id, problem, verdict.commit, lsn, commits.attempt as taken_by,
        verdict.attempt, clock(returned_us) as acknowledged
 from verdict left join commits on commits.commit = verdict.commit
-where problem is not null and commits.tag is null
+where problem is not null and commits.tag is null and not exists (
+    select 1 from operations, settings
+    where operation = commits.attempt
+      and (operations.order_key = verdict.order_key or kind = 'release' and not release_names_order))
 order by verdict.commit nulls first, order_key;
 
 -- exercised

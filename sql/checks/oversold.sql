@@ -1,7 +1,7 @@
 -- check: oversold
 -- means: In some committed state stock is negative, or more units are on live orders than were ever on the shelf.
 -- sound: The log holds every committed state in commit order, so a negative stock was really there; the second half counts
---   only live orders against what the harness itself put on the shelf, so a cancelled order is not counted. It can only
+--   only live orders against what the harness itself put on the shelf and what restocks were to add, so a cancelled order is not counted. It can only
 --   hold where stock and orders disagree, so only such products are summed. A flow of several transactions is between its
 --   steps on every good order, so there it looks where no attempt at an order of the product was in flight.
 -- exercised by: Products for which buyers wanted more than there was.
@@ -11,7 +11,7 @@ with suspect as (
     select distinct product from drift where kind = 'conservation'
 ), balance as (
     select commit, product, ts_us, sum(ledger.sold) over so_far as units_on_orders,
-           sum(case when tag is not null then ledger.stock + ledger.sold else 0 end) over so_far as supplied
+           sum(case when tag is not null then ledger.stock + ledger.sold else added end) over so_far as supplied
     from ledger semi join suspect using (product) join commits using (commit)
     window so_far as (partition by product order by commit)
 ), at_rest as (

@@ -52,4 +52,4 @@ def test_the_order_id_is_text_or_nothing() -> None:
 
 def test_rules_that_do_not_compile_are_all_named() -> None:
     bad = Answers(ok=(AnswerRule(result="success"), AnswerRule(message="(")), order_id="$.a == nope")
-    assert [key for key, _ in check_rules(bad)] == ["answers.ok.0", "answers.ok.1", "answers.order_id"]
+    assert [key for key, _ in check_rules(bad)] == ["ok.0", "ok.1", "order_id"]

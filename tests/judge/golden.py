@@ -3,6 +3,8 @@
     wants k1: apple*1, pear*2 [as CLASS] [customer NAME]      what an order key asks for
     tries 65 k1 0-10 ok 1 [pid=7] [code=eof] [step=500]       attempt, key, from-to ("0-" never ends), outcome, order id
     commit 5 by 65: ACTION; ACTION                             a transaction of the log; also "untagged" or "as TAG"
+    restock o1 apple*3 0-10 ok                                 an operation, whose transaction is "by o1"
+    cancel o2 k1 1 0-10 ok                                     of the order 1 of k1; also "release"
     fault NAME 0-10 · deadlock 5 7,8 · counter deadlocks 3
     session open 10 pid=7 [transaction] [locks=advisory]       also "left"
     probe k9 apple 100-110 ok
@@ -21,6 +23,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from doorbuster.record.tables import FIRST_OPERATION
 
 from tests.judge.histories import PRICE, START_US, Commit, History, Rules
 
@@ -96,11 +100,30 @@ def _commit(history: History, text: str) -> None:
     head, actions = text.split(":", 1)
     at, how, *what = head.split()
     commit = history.commit(
-        float(at), int(what[0]) if how == "by" else None, what[0] if how == "as" else None
+        float(at), _number(what[0]) if how == "by" else None, what[0] if how == "as" else None
     )
     for action in actions.split(";"):
         name, *words = action.split()
         _ACTIONS[name](history, commit, *words)
+
+
+def _number(text: str) -> int:
+    return FIRST_OPERATION + int(text[1:]) if text.startswith("o") else int(text)
+
+
+def _restock(history: History, text: str) -> None:
+    number, cart, span, outcome = text.split()
+    (product, units), (start, end) = _cart(cart)[0], _span(span)
+    history.operates(_number(number), "restock", start, end, outcome, product=product, quantity=units)
+
+
+def _ends_order(kind: str) -> Callable[[History, str], None]:
+    def tell(history: History, text: str) -> None:
+        number, key, order_id, span, outcome = text.split()
+        start, end = _span(span)
+        history.operates(_number(number), kind, start, end, outcome, key=key, order_id=order_id)
+
+    return tell
 
 
 def _order(history: History, commit: Commit, order_id: str, key: str, *cart: str) -> None:
@@ -196,5 +219,8 @@ _WORDS: dict[str, Callable[[History, str], None]] = {
     "counter": _counter,
     "probe": _probe,
     "many": _many,
+    "restock": _restock,
+    "cancel": _ends_order("cancel"),
+    "release": _ends_order("release"),
 }
 assert PRICE == 10  # the stories' totals rely on it

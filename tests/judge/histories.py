@@ -62,6 +62,7 @@ class Rules:
     eventual: bool = False
     refuse: tuple[str, ...] = ()
     negative_stock: str = "never"
+    release_all: bool = False
 
 
 def contract_of(rules: Rules) -> Contract:
@@ -73,7 +74,7 @@ def contract_of(rules: Rules) -> Contract:
             "name": "golden",
             "schema": {"files": []},
             "place": {"steps": [{**step, "name": str(n)} for n in range(rules.steps)]} if rules.steps > 1 else step,
-            "answers": {"ok": [{}]},
+            "answers": {"ok": [{}], "order_id": "$.id"},
             "stock": [
                 {"table": "products", "product": "id", "quantity": "stock"},
                 {"table": "lots", "product": "product", "quantity": "units"},
@@ -89,6 +90,9 @@ def contract_of(rules: Rules) -> Contract:
                 {"movements": {"table": "movements", "order": "order_id", "product": "product", "change": "change"}}
                 if rules.movements else {}
             ),
+            "restock": {"sql": "select restock(:product::text, :quantity::int)"},
+            "cancel": {"sql": "select cancel(:order_id::bigint)"},
+            "release": {"sql": "select release_old()" if rules.release_all else "select release(:order_id::bigint)"},
             "rules": {
                 "refuse": list(rules.refuse), "negative_stock": rules.negative_stock,
                 "atomicity": "eventual" if rules.eventual else "transaction",
@@ -148,6 +152,16 @@ class History:
         earlier = sum(row[1] == key for row in self.tables["attempts"])
         began = (attempt, key, earlier + 1, 0, "steady", None, invoked)
         self.tables["attempts"].append([*began, returned, duration, outcome, order_id, code, None, pid])
+
+    def operates(
+        self, number: int, kind: str, invoked_ms: float, returned_ms: float | None, outcome: str, *,
+        key: str | None = None, order_id: str | None = None, product: str | None = None, quantity: int | None = None,
+    ) -> None:
+        """A restock, a cancellation or a release."""
+        invoked, returned = _us(invoked_ms), None if returned_ms is None else _us(returned_ms)
+        span = (invoked, returned, 0 if returned is None else returned - invoked)
+        what = (number, kind, key, order_id, product, quantity)
+        self.tables["operations"].append([*what, *span, outcome, None, None, None])
 
     def commit(self, at_ms: float, attempt: int | None = None, tag: str | None = None) -> Commit:
         """A transaction, the next in commit order."""

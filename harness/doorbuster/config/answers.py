@@ -97,19 +97,19 @@ class AnswerBook:
 
 
 def check_rules(answers: Answers) -> list[tuple[str, str]]:
-    """Every rule that does not compile, as (key, message)."""
+    """Every rule that does not compile, as (key below ``answers``, message)."""
     mistakes = []
     for name in ("ok", "sold_out", "refused", "aborted", "unknown"):
         for number, rule in enumerate(getattr(answers, name)):
             try:
                 _compiled(rule)
             except ValueError as problem:
-                mistakes.append((f"answers.{name}.{number}", str(problem)))
+                mistakes.append((f"{name}.{number}", str(problem)))
     if answers.order_id:
         try:
             _path(answers.order_id)
         except ValueError as problem:
-            mistakes.append(("answers.order_id", str(problem)))
+            mistakes.append(("order_id", str(problem)))
     return mistakes
 
 

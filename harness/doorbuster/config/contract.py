@@ -16,6 +16,7 @@ from doorbuster.model.contract import Contract
 
 _PRODUCT = ("product", "quantity", "price")
 _ORDER = ("order_key", "attempt", "customer", "lines", "total", *_PRODUCT)
+_OPERATION = {"restock": ("attempt", *_PRODUCT), "cancel": ("order_id", *_ORDER), "release": ("order_id", *_ORDER)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,12 @@ def _mistakes(contract: Contract) -> Iterator[tuple[str, str, str]]:
         yield "stock", "needs at least one [[stock]] mapping", "Say which table holds the stock."
     if contract.buyer.attempts < 1 or contract.buyer.timeout_s <= 0:
         yield "buyer", "needs at least one attempt and a timeout above zero", ""
-    yield from ((key, message, "") for key, message in check_rules(contract.answers))
+    yield from ((f"answers.{key}", message, "") for key, message in check_rules(contract.answers))
+    for kind, operation in contract.operations.items():
+        yield from ((f"{kind}.answers.{key}", message, "") for key, message in check_rules(operation.answers))
+        if ":order_id" in operation.sql and kind != "restock" and contract.answers.order_id is None:
+            cure = "Say where an order's answer has it, or find the order by :order_key or :customer."
+            yield f"{kind}.sql", "uses :order_id, but 'answers.order_id' is missing", cure
     yield from _parameter_mistakes(contract)
 
 
@@ -114,6 +120,7 @@ def _parameter_mistakes(contract: Contract) -> Iterator[tuple[str, str, str]]:
         *((f"shelves.customer.{n}", sql, ("customer",)) for n, sql in enumerate(contract.shelves.customer)),
         *((f"place.prepare.{n}", sql, _ORDER) for n, sql in enumerate(contract.place.prepare)),
         *((f"place.{n or 'sql'}", step.sql, _ORDER) for n, step in enumerate(contract.place.calls[:1])),
+        *((f"{kind}.sql", operation.sql, _OPERATION[kind]) for kind, operation in contract.operations.items()),
     ]
     for key, sql, known in statements:
         for name, line in unknown_parameters(sql, known):

@@ -9,7 +9,7 @@ from typing import Any
 
 from doorbuster.config.parameters import Statement
 from doorbuster.drive.tagging import TAG_PARAMETER, is_tagged_by_setting, tagged
-from doorbuster.model.contract import Place
+from doorbuster.model.contract import Operation, Place
 from doorbuster.model.order import Order
 from doorbuster.record.wal import ATTEMPT_TAG
 
@@ -36,8 +36,8 @@ class Flow:
         return any(call.tag_by_setting for call in (*self.calls, *self.compensate))
 
 
-def compile_flow(place: Place) -> Flow:
-    """The flow of ``place``.
+def compile_flow(place: Place | Operation) -> Flow:
+    """The flow of ``place``, or of another operation of the shop.
 
     Raises:
         Untaggable: a statement that cannot carry a tag; says which.

@@ -116,14 +116,16 @@ class SqlBuyer:
         if connection is not None:
             connection.terminate()
 
-    async def attempt(self, order: Order, attempt: int) -> AttemptEnd:
+    async def attempt(self, order: Order, attempt: int, known: Mapping[str, Any] | None = None) -> AttemptEnd:
         """Try once to place ``order``. Never raises for what the database or the network does.
+
+        ``known`` has further parameters, such as the ``order_id`` of an order that is to be cancelled.
 
         Raises:
             UnmatchedAnswer: an answer that the contract does not know.
             KeyError, ValueError: a parameter without a value, or with one of the wrong type.
         """
-        task = asyncio.ensure_future(self._place(order, attempt))
+        task = asyncio.ensure_future(self._place(order, attempt, known or {}))
         try:
             done, _ = await asyncio.wait({task}, timeout=self._timeout_s)
         except asyncio.CancelledError:
@@ -139,8 +141,8 @@ class SqlBuyer:
         await _abandon(task)
         return AttemptEnd(Outcome.UNKNOWN, code="connect_timeout" if connecting else "timeout", backend_pid=pid)
 
-    async def _place(self, order: Order, attempt: int) -> AttemptEnd:
-        values = order_parameters(order, attempt)
+    async def _place(self, order: Order, attempt: int, known: Mapping[str, Any]) -> AttemptEnd:
+        values = {**order_parameters(order, attempt), **known}
         pid = None
         try:
             await self._open()

@@ -19,6 +19,7 @@ from doorbuster.host.resources import resource
 from doorbuster.judge.checks import BadCheck, read_check, standard_checks
 from doorbuster.judge.views import try_checks
 from doorbuster.model.check import CheckText
+from doorbuster.model.contract import Operation, Place
 from doorbuster.model.project import Project, Waiver
 from doorbuster.model.scenario import Scenario, ScenarioSet
 from doorbuster.network.faults import FAULTS, BadParameters, make_fault
@@ -175,8 +176,11 @@ def _fault_mistakes(loaded: LoadedScenario) -> list[Mistake]:
 
 
 def _flow_mistakes(loaded: LoadedContract) -> list[Mistake]:
-    try:
-        compile_flow(loaded.contract.place)
-    except Untaggable as problem:
-        return [Mistake(f"{loaded.path}: place", str(problem))]
-    return []
+    mistakes = []
+    flows: list[tuple[str, Place | Operation]] = [("place", loaded.contract.place), *loaded.contract.operations.items()]
+    for key, flow in flows:
+        try:
+            compile_flow(flow)
+        except Untaggable as problem:
+            mistakes.append(Mistake(f"{loaded.path}: {key}", str(problem)))
+    return mistakes

@@ -140,7 +140,8 @@ async def open_on(
         tables = await read_catalogue(connection, contract.tables)
         if no_log is None:
             await open_witness(connection, tables, slot)
-        if compile_flow(contract.place).needs_tag_triggers:
+        flows = [compile_flow(contract.place), *map(compile_flow, contract.operations.values())]
+        if any(flow.needs_tag_triggers for flow in flows):
             await install_tag_triggers(connection, [table.printed for table in tables])
         await stock_shelves(connection, contract, items)
     except (UnreadableTable, StatementFailed) as problem:

@@ -13,12 +13,13 @@ from doorbuster.model.check import CheckText
 from doorbuster.model.contract import Contract, LinesMapping, Mapped, MovementsMapping, OrdersMapping, StockMapping
 from doorbuster.record.catalogue import Table
 from doorbuster.record.seal import empty_table, quoted
-from doorbuster.record.tables import LATER, TABLES
+from doorbuster.record.tables import FIRST_OPERATION, LATER, TABLES
 
 MEMORY_LIMIT = "2GiB"
 # Stored tables up to this size are read once; larger ones stay on disk, so that memory does not bound a run. So does
 # the text of the log, which is only read to make tables of it.
 _RESIDENT_BYTES = 64 << 20
+_OF_AN_ORDER = re.compile(r":(order_id|order_key|customer)\b")
 
 
 class BadMapping(Exception):
@@ -75,8 +76,8 @@ def _supply_missing_attempts(connection: duckdb.DuckDBPyConnection) -> None:
     missing = connection.execute("""
         select commits.attempt, min(ts_us) from commits
         where commits.attempt is not null and not exists (select 1 from attempts a where a.attempt = commits.attempt)
-          and not exists (select 1 from probes p where p.attempt = commits.attempt)
-        group by commits.attempt""").fetchall()
+          and not exists (select 1 from probes p where p.attempt = commits.attempt) and commits.attempt < ?
+        group by commits.attempt""", [FIRST_OPERATION]).fetchall()
     if not missing:
         return
     if connection.execute("select 1 from duckdb_views() where view_name = 'attempts'").fetchone():
@@ -179,6 +180,7 @@ def has_mappings(contract: Contract) -> dict[str, bool]:
     orders = contract.orders
     return {
         "movements": contract.movements is not None,
+        "operations": bool(contract.operations),
         "orders": orders is not None,
         "orders.total": orders is not None and orders.total is not None,
         "lines.price": contract.lines.price is not None,
@@ -214,7 +216,7 @@ def _create_settings(
     connection.execute(
         "create table settings as select ?::bool as multi_step, ?::bool as eventual, ?::bigint as eventual_limit_us, "
         "?::bool as negative_stock_allowed, ?::bool as has_movements, ?::bool as moves_by_order, "
-        "?::bool as claims_key, ?::bool as broken_off",
+        "?::bool as claims_key, ?::bool as broken_off, ?::bool as release_names_order",
         [
             len(contract.place.calls) > 1,
             contract.rules.atomicity == "eventual",
@@ -224,6 +226,7 @@ def _create_settings(
             contract.movements is not None and contract.movements.order is not None,
             contract.orders is not None and contract.orders.order_key is not None,
             broken_off,
+            contract.release is not None and bool(_OF_AN_ORDER.search(contract.release.sql)),
         ],
     )
     refused = "create table refused_classes as select unnest(?::varchar[]) as order_class"

@@ -14,6 +14,7 @@ RefusedClass = Literal[
     "unknown_product", "zero", "negative", "empty", "malformed", "huge", "reused_key", "wrong_total"
 ]
 RetryableOutcome = Literal["aborted", "unknown", "error", "sold_out", "refused"]
+OperationKind = Literal["restock", "cancel", "release"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +92,30 @@ class Answers:
     aborted: tuple[AnswerRule, ...] = ()
     unknown: tuple[AnswerRule, ...] = ()
     order_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operation:
+    """Something else than an order that moves stock: one statement, its own transaction, whose tag is in the log.
+
+    Knows the parameters of an order, and ``:order_id`` where an order's answer gives it. A restock adds ``:quantity``
+    units of ``:product``; a cancellation ends an order, a release what an order holds, and both give its units back.
+    Without ``answers`` every answer that is no error is a yes.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    sql: str
+    answers: Answers = Answers(ok=(AnswerRule(),))
+
+    @property
+    def calls(self) -> tuple[Step, ...]:
+        """The operation as the steps of a flow."""
+        return (Step(sql=self.sql, name="operation"),)
+
+    @property
+    def compensate(self) -> tuple[str, ...]:
+        """Nothing: one transaction has nothing to be taken back by hand."""
+        return ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -193,6 +218,17 @@ class Contract:
     orders: OrdersMapping | None = None
     movements: MovementsMapping | None = None
     rules: Rules = Rules()
+    restock: Operation | None = None
+    cancel: Operation | None = None
+    release: Operation | None = None
+
+    @property
+    def operations(self) -> dict[OperationKind, Operation]:
+        """What the shop does besides placing orders, by kind."""
+        named: dict[OperationKind, Operation | None] = {
+            "restock": self.restock, "cancel": self.cancel, "release": self.release,
+        }  # fmt: skip
+        return {kind: operation for kind, operation in named.items() if operation is not None}
 
     @property
     def tables(self) -> tuple[str, ...]:

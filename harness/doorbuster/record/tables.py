@@ -78,6 +78,26 @@ PROBES = {
     "limit_us": "BIGINT",
 }
 
+# One row a restock, cancellation or release. None is retried, so each is one transaction at most, which carries its
+# number where a buyer's carries its attempt's.
+OPERATIONS = {
+    "operation": "BIGINT",
+    "kind": "VARCHAR",
+    "order_key": "VARCHAR",
+    "order_id": "VARCHAR",
+    "product": "VARCHAR",
+    "quantity": "BIGINT",
+    "invoked_us": "BIGINT",
+    "returned_us": "BIGINT",
+    "duration_us": "BIGINT",
+    "outcome": "VARCHAR",
+    "code": "VARCHAR",
+    "message": "VARCHAR",
+    "backend_pid": "INTEGER",
+}
+# Numbers from here up are operations', beyond all attempts of buyers.
+FIRST_OPERATION = 1 << 52
+
 # Journals that the driving process writes as CSV while it goes on, and that are sealed into Parquet afterwards.
 JOURNALS = {
     "attempts": ATTEMPTS,
@@ -88,7 +108,8 @@ JOURNALS = {
     "deadlocks": DEADLOCKS,
     "counters": COUNTERS,
     "probes": PROBES,
+    "operations": OPERATIONS,
 }
 # Tables that runs of an earlier version do not have: empty there.
-LATER = frozenset({"sessions", "deadlocks", "counters", "probes"})
+LATER = frozenset({"sessions", "deadlocks", "counters", "probes", "operations"})
 TABLES = {**JOURNALS, "commits": COMMITS, "changes": CHANGES}
