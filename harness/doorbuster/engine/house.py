@@ -18,6 +18,7 @@ from doorbuster.model.server import Runtime, Server
 from doorbuster.network.binary import find_toxiproxy
 from doorbuster.network.container import WORD, ContainerToxiproxy, image_of
 from doorbuster.network.server import ToxiproxyServer
+from doorbuster.postgres.connect import TROUBLE
 from doorbuster.postgres.databases import Databases
 from doorbuster.postgres.deploy import deploy_files
 from doorbuster.postgres.runtimes import PostgresChoice, runtime_of
@@ -102,7 +103,7 @@ async def _check_alive(server: Server) -> None:
     """Raises HarnessError where the server does not answer any more."""
     try:
         await (await asyncpg.connect(server.dsn("postgres"), timeout=20)).close()
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+    except TROUBLE as problem:
         raise HarnessError(f"the server was gone before the run was over: {problem}") from None
 
 

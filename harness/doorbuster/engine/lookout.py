@@ -13,13 +13,13 @@ import asyncpg
 from doorbuster.drive import backstage
 from doorbuster.drive.sql_buyer import APPLICATION, Target
 from doorbuster.model.server import Server
+from doorbuster.postgres.connect import TROUBLE
 from doorbuster.record.journal import Journal
 from doorbuster.record.server_log import read_deadlocks
 
 EVERY_S = 0.2
 # First keys of the advisory locks that are ours: a gate inside a copy of the function is no leak of the shop's.
 _OURS = (0x0D00B057, *range(0x0D00B100, 0x0D00B120))
-_TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 _SESSIONS = """
 select pid, backend_start, state_change, coalesce(state, '') as state, xact_start is not null as in_transaction,
@@ -110,7 +110,7 @@ class Lookout:
     async def _watch(self) -> None:
         """Look again and again, over a connection that is made anew where the server was killed on purpose."""
         while True:
-            with suppress(*_TROUBLE):
+            with suppress(*TROUBLE):
                 connection = await backstage.connect(self.target)
                 try:
                     while True:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import asyncpg
-
 import doorbuster
 from doorbuster.engine.errors import HarnessError
 from doorbuster.engine.failures import explain
@@ -28,7 +26,7 @@ from doorbuster.model.result import RunResult, ScenarioResult
 from doorbuster.model.scenario import Scenario
 from doorbuster.model.server import Server
 from doorbuster.model.verdict import Verdict, worst
-from doorbuster.postgres.connect import connect
+from doorbuster.postgres.connect import TROUBLE, connect
 
 Emit = Callable[[Event], None]
 
@@ -133,7 +131,7 @@ async def _still_there(server: Server) -> None:
     """Raises HarnessError where the server is gone: then buyers met that, and not the shop."""
     try:
         connection = await connect(server.dsn("postgres"))
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+    except TROUBLE as problem:
         raise HarnessError(f"the Postgres server is gone: {problem}") from None
     await connection.close()
 

@@ -19,6 +19,7 @@ from doorbuster.engine.errors import HarnessError, UsageError
 from doorbuster.engine.lookout import Lookout
 from doorbuster.model.contract import Contract
 from doorbuster.model.server import Server
+from doorbuster.postgres.connect import TROUBLE
 from doorbuster.postgres.databases import Databases
 from doorbuster.record.catalogue import Table, UnreadableTable, read_catalogue, save_catalogue
 from doorbuster.record.wal import Unobservable, leave_no_log, open_witness, read_log
@@ -51,7 +52,7 @@ class Shop:
             await self._end_sessions()
             if reason is None:
                 await read_log(self.connection, self.slot, self.tables, folder)
-        except (Unobservable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as problem:
+        except (Unobservable, *TROUBLE) as problem:
             reason = f"the log could not be read: {problem}"
         if reason is not None:
             leave_no_log(folder)
@@ -120,7 +121,7 @@ async def close_shop(shop: Shop) -> None:
 
 
 async def _drop_slot(connection: asyncpg.Connection, slot: str) -> None:
-    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    with suppress(*TROUBLE):
         await connection.execute(
             "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1", slot
         )

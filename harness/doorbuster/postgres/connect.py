@@ -10,6 +10,9 @@ from urllib.parse import quote
 import asyncpg
 
 CONNECT_S = 15.0
+# What asyncpg raises where the server refuses, or where it or the line to it is gone. The last: the server said on its
+# own that it ends the session, and the line's end has not come yet.
+TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 T = TypeVar("T")
 _PASSWORD = re.compile(r"(\bpostgres(?:ql)?://[^\s:/@]*:)[^\s@/]*(@)")
 _QUERY_PASSWORD = re.compile(r"(\b(?:password|pgpassword)=)[^\s&'\"]+", re.IGNORECASE)

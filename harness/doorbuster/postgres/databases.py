@@ -5,10 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
-import asyncpg
-
 from doorbuster.model.server import Server
-from doorbuster.postgres.connect import connect
+from doorbuster.postgres.connect import TROUBLE, connect
 
 T = TypeVar("T")
 LONGEST_NAME_BYTES = 63
@@ -60,7 +58,7 @@ class Databases:
 
     async def _try_to_drop(self, name: str) -> None:
         """For the way out of an exception, which must not be hidden by that of a server that is gone."""
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(*TROUBLE):
             await self.drop(name)
 
     async def _execute(self, command: str) -> None:

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
-
 from doorbuster.host.containers import NoEngine, new_container, started, sweep_containers
 from doorbuster.host.guardian import Guardian
 from doorbuster.host.ports import LOOPBACK, free_port
 from doorbuster.model.server import Server, ServerCapabilities
-from doorbuster.postgres.connect import connect, run_privately, uri
+from doorbuster.postgres.connect import TROUBLE, connect, run_privately, uri
 from doorbuster.postgres.errors import NoPostgres, ServerError
 from doorbuster.postgres.settings import DEFAULTS
 
@@ -100,7 +98,7 @@ class DockerServer:
             try:
                 self.version = run_privately(_version(self.dsn("postgres")))
                 return
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except TROUBLE:
                 if not self._is_running():
                     raise ServerError(f"the container ended at its start{self._last_words()}") from None
                 time.sleep(POLL_S)

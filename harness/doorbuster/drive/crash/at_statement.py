@@ -28,6 +28,7 @@ from doorbuster.model.outcome import Outcome
 from doorbuster.model.server import Server
 from doorbuster.network.relay import HOST, Hold, relay
 from doorbuster.network.wire import Conversation, parse_conversation
+from doorbuster.postgres.connect import TROUBLE
 
 CLEAN = "clean"
 BETWEEN: tuple[CrashKind, ...] = ("terminate", "kill_client", "kill_backend", "kill_server")
@@ -268,7 +269,7 @@ class StatementCrash:
         """A connection, as soon as the server gives one again."""
         async with asyncio.timeout(BACK_S):
             while True:
-                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                with suppress(*TROUBLE):
                     connection = await backstage.connect(self._plain)
                     # Right after a backend's death the postmaster has not noticed yet, and then ends this one, too.
                     await asyncio.sleep(0.01)

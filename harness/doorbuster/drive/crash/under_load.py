@@ -23,6 +23,7 @@ from doorbuster.model.outcome import Outcome
 from doorbuster.model.scenario import Workload
 from doorbuster.model.server import Server
 from doorbuster.network.relay import HOST, Hold, relay
+from doorbuster.postgres.connect import TROUBLE
 
 LOAD = "load"
 AIMED = "aimed"
@@ -166,7 +167,7 @@ class CrashLoad:
         while True:
             try:
                 connection = await connect(self._target)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except TROUBLE:
                 if time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(PAUSE_S)
@@ -233,7 +234,7 @@ class CrashLoad:
         """Whether the order's cart is filled; it is not where the server was killed meanwhile."""
         try:
             await self._backstage.prepare(order)
-        except (OSError, StatementFailed, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (StatementFailed, *TROUBLE):
             if self._up.is_set():
                 raise
             return False
