@@ -1,10 +1,11 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from doorbuster.model.check import CheckStatus, ThresholdResult, ThresholdStatus
 from doorbuster.model.result import RunResult
 from doorbuster.model.verdict import Verdict
-from doorbuster.report.story import failures, faults, gaps, measured, unexercised
+from doorbuster.report.story import failures, faults, gaps, measured, relaxed, unexercised
 from doorbuster.report.verdict import headline, sentence
 
 from tests.report import samples
@@ -119,3 +120,13 @@ def test_the_pulses_of_a_fault_are_one_story() -> None:
 def test_a_measurement_has_the_unit_of_its_limit(expression: str, value: float | None, expected: str) -> None:
     phase = "steady" if expression.endswith("steady") else None
     assert measured(ThresholdResult(expression, phase, value, 9, ThresholdStatus.VIOLATED)) == expected
+
+
+def test_what_the_contract_does_not_map_is_not_exercised_and_nobody_relaxed_it() -> None:
+    reason = "the contract maps no [movements]"
+    off = samples.check("movements", CheckStatus.OFF, 0, reason=reason, applies=False)
+    result = samples.run(Verdict.PASS, samples.scenario("a", checks=(off,)))
+    assert [(gap.check, gap.held_in, gap.reason) for gap in unexercised(result)] == [("movements", 0, reason)]
+    assert relaxed(result) == ()
+    turned_off = samples.run(Verdict.PASS, samples.scenario("a", checks=(replace(off, applies=True),)))
+    assert [r.check for r in relaxed(turned_off)] == ["movements"]

@@ -170,7 +170,7 @@ def try_check(connection: duckdb.DuckDBPyConnection, check: CheckText) -> None:
 def _run(connection: duckdb.DuckDBPyConnection, check: CheckText, ground: Ground) -> CheckResult:
     for need in check.needs:
         if not ground.has.get(need, False):
-            return CheckResult(check.name, CheckStatus.OFF, reason=f"the contract maps no [{need}]")
+            return CheckResult(check.name, CheckStatus.OFF, reason=f"the contract maps no [{need}]", applies=False)
     blind = next((ground.blind[part] for part in check.rests_on if part in ground.blind), None)
     found = _count_violations(connection, check, only_by_log=blind is not None)
     if blind is not None and not found.convicting:

@@ -44,7 +44,8 @@ class CheckText:
 class CheckResult:
     """The result of a check: ``violations`` and ``exercised`` are counts; ``rows`` at most the first ten violations.
 
-    ``story`` tells how the first of them came about.
+    ``story`` tells how the first of them came about. Where the contract says nothing of what the check looks at, it
+    does not ``apply``: it is off, and nobody turned it off.
     """
 
     name: str
@@ -57,6 +58,7 @@ class CheckResult:
     rows: tuple[dict[str, object], ...] = ()
     required: bool = False
     story: Story | None = None
+    applies: bool = True
 
 
 class ThresholdStatus(StrEnum):

@@ -183,7 +183,9 @@ def gaps(result: RunResult) -> tuple[Gap, ...]:
 
 def _gaps_of(scenario: ScenarioResult) -> Iterator[Gap]:
     for check in scenario.checks:
-        if check.status in (CheckStatus.UNEXERCISED, CheckStatus.UNOBSERVABLE):
+        if not check.applies:
+            yield Gap(scenario.name, check.name, check.status.value, clean(check.reason or ""), required=False)
+        elif check.status in (CheckStatus.UNEXERCISED, CheckStatus.UNOBSERVABLE):
             reason = check.reason or _DEFAULT_REASON[check.status]
             yield Gap(scenario.name, check.name, check.status.value, clean(reason), check.required)
     for threshold in scenario.thresholds:
@@ -232,7 +234,7 @@ def relaxed(result: RunResult) -> tuple[Relaxed, ...]:
         Relaxed(scenario.name, check.name, check.status, check.violations, example_of(check), clean(check.reason or ""))
         for scenario in result.scenarios
         for check in scenario.checks
-        if check.status in (CheckStatus.WARNING, CheckStatus.OFF)
+        if check.applies and check.status in (CheckStatus.WARNING, CheckStatus.OFF)
     )
 
 
@@ -296,5 +298,5 @@ _STATUS_WORDS = {
 
 def check_counts(scenario: ScenarioResult) -> str:
     """``1 violated, 9 hold, 2 unexercised``: the worst first, and nothing that is zero."""
-    amounts = {s: sum(check.status is s for check in scenario.checks) for s in _STATUS_WORDS}
+    amounts = {s: sum(check.applies and check.status is s for check in scenario.checks) for s in _STATUS_WORDS}
     return ", ".join(f"{amount} {_STATUS_WORDS[s]}" for s, amount in amounts.items() if amount) or "none"
