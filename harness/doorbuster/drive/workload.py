@@ -8,12 +8,17 @@ from decimal import Decimal
 from random import Random
 from uuid import UUID
 
+from doorbuster.drive.arrivals import instants
+from doorbuster.drive.choice import Choice
 from doorbuster.model.contract import Contract
 from doorbuster.model.order import Line, Order
 from doorbuster.model.scenario import Phase, Workload
 
 BURST = "burst"
 CLOSED = "closed"
+# The bits of a UUID that say its version and variant.
+_UUID_SET = 4 << 76 | 2 << 62
+_UUID_KEPT = ~(0xF << 76 | 3 << 62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,43 +66,57 @@ def _product_id(kind: str, number: int) -> str:
     return f"product-{number}" if kind in ("text", "varchar", "citext") else str(number)
 
 
+class Orders:
+    """Draws a workload's orders from ``random``: one after another, in the order in which they are asked for."""
+
+    def __init__(self, workload: Workload, items: Sequence[ShelfItem], random: Random) -> None:
+        self._workload = workload
+        self._items = items
+        self._random = random
+        self._choice = Choice(workload, len(items))
+        # Drawn only where there are some: else a seed gives the orders that it always gave.
+        self._regulars = [_uuid(random) for _ in range(workload.regulars)] if workload.repeat > 0 else []
+
+    def next(self) -> Order:
+        """An order of a random cart of distinct products."""
+        return self.of(self._choice.sample(self._items, self._random.randint(*self._workload.lines), self._random))
+
+    def of(self, items: Sequence[ShelfItem]) -> Order:
+        """An order of these products."""
+        random, quantity = self._random, self._workload.quantity
+        lines = tuple(Line(item.product, random.randint(*quantity), item.price) for item in items)
+        total = sum((Decimal(line.price) * line.quantity for line in lines), Decimal(0))
+        return Order(_uuid(random), self._customer(), lines, str(total))
+
+    def _customer(self) -> str:
+        if self._regulars and self._random.random() < self._workload.repeat:
+            return self._random.choice(self._regulars)
+        return _uuid(self._random)
+
+
 def timetable(workload: Workload, phases: Sequence[Phase], items: Sequence[ShelfItem], random: Random) -> Iterator[Due]:
     """The orders of an open model, in the order in which they are due."""
+    orders = Orders(workload, items, random)
     start_s = 0.0
     for phase in phases:
-        for due_s in _arrivals(phase, workload.spacing, random):
-            yield Due(random_order(workload, items, random), phase.name, start_s + due_s)
+        for due_s in instants(phase, workload.spacing, random):
+            yield Due(orders.next(), phase.name, start_s + due_s)
         start_s += phase.duration_s
-
-
-def _arrivals(phase: Phase, spacing: str, random: Random) -> Iterator[float]:
-    """Instants within a phase, in seconds. Even ones stand in the middle of their slot, so that phases join evenly."""
-    if spacing == "even":
-        number = round(phase.rate * phase.duration_s)
-        yield from ((n + 0.5) / phase.rate for n in range(number))
-        return
-    at_s = random.expovariate(phase.rate) if phase.rate > 0 else phase.duration_s
-    while at_s < phase.duration_s:
-        yield at_s
-        at_s += random.expovariate(phase.rate)
 
 
 def burst_round(workload: Workload, item: ShelfItem, random: Random) -> tuple[Due, ...]:
     """One order a buyer, all for ``item``."""
-    return tuple(Due(_order([item], workload, random), BURST, None) for _ in range(workload.buyers))
+    orders = Orders(workload, [item], random)
+    return tuple(Due(orders.of([item]), BURST, None) for _ in range(workload.buyers))
 
 
 def random_order(workload: Workload, items: Sequence[ShelfItem], random: Random) -> Order:
     """An order of a random cart of distinct products."""
-    number = random.randint(*workload.lines)
-    return _order(random.sample(items, min(number, len(items))), workload, random)
-
-
-def _order(items: Sequence[ShelfItem], workload: Workload, random: Random) -> Order:
-    lines = tuple(Line(item.product, random.randint(*workload.quantity), item.price) for item in items)
-    total = sum((Decimal(line.price) * line.quantity for line in lines), Decimal(0))
-    return Order(_uuid(random), _uuid(random), lines, str(total))
+    return Orders(workload, items, random).next()
 
 
 def _uuid(random: Random) -> str:
-    return str(UUID(int=random.getrandbits(128), version=4))
+    """A version 4 UUID, in text; by hand, as a load draws two an order."""
+    bits = random.getrandbits(128) & _UUID_KEPT | _UUID_SET
+    text = f"{bits:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -10,10 +10,18 @@ import duckdb
 
 from doorbuster.config.thresholds import parse_threshold
 from doorbuster.judge.checks import Ground, run_checks, unobservable
-from doorbuster.judge.figures import count, judge_thresholds, latency_points, outcome_counts, phase_results
+from doorbuster.judge.figures import (
+    count,
+    create_waits,
+    judge_thresholds,
+    latency_points,
+    outcome_counts,
+    phase_results,
+)
 from doorbuster.judge.findings import with_findings
 from doorbuster.judge.pictures import outcome_points, stock_lines
 from doorbuster.judge.rows import LogNotUnderstood
+from doorbuster.judge.stalls import find_stalls
 from doorbuster.judge.stories import with_stories
 from doorbuster.judge.views import blind_spots, create_views, has_mappings, open_run
 from doorbuster.model.check import CheckResult, CheckStatus, CheckText, ThresholdResult, ThresholdStatus
@@ -78,13 +86,15 @@ def _judge(
     facts: Mapping[str, Any],
 ) -> ScenarioResult:
     start_us = int(facts["start_us"]) or count(connection, "select min(invoked_us) from attempts")
-    phases = phase_results(connection, scenario)
+    create_waits(connection)
+    aborted_by = facts.get("aborted_by")
+    phases = phase_results(connection, scenario, was_cut_short=aborted_by is not None)
     blind = blind_spots(connection)
     if facts.get("broken_off") is not None:
         blind[HARNESS] = f"the harness itself failed in the middle: {facts['broken_off']}"
     # What buyers met after the harness had failed is no measure of the shop.
     asked = [parse_threshold(t) for t in scenario.thresholds]
-    thresholds = judge_thresholds(connection, asked, phases, can_measure=HARNESS not in blind)
+    thresholds = judge_thresholds(connection, asked, phases, can_measure=HARNESS not in blind, aborted_by=aborted_by)
     ground = Ground(has_mappings(contract), blind)
     results = run_checks(connection, checks.values(), scenario.checks, ground)
     found = facts.get("findings")
@@ -106,6 +116,7 @@ def _judge(
         checks=with_stories(connection, results),
         attribution=_attribution(connection),
         timeline=latency_points(connection, start_us),
+        stalls=find_stalls(connection, start_us),
         fault_windows=_windows(connection, start_us),
         schedules=_kind_facts(facts, "schedules"),
         cuts=_kind_facts(facts, "cuts"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from doorbuster.model.check import CheckResult, ThresholdResult
 from doorbuster.model.scenario import Kind
+from doorbuster.model.stall import Stall
 from doorbuster.model.verdict import Verdict
 
 SCHEMA = "doorbuster.result/1"
@@ -17,8 +18,9 @@ SCHEMA = "doorbuster.result/1"
 class PhaseResult:
     """One phase's figures. Latency is per order, from due to final answer, from raw samples.
 
-    ``late`` orders started more than 10 ms after they were due, ``dropped`` ones never; ``throughput`` is orders
-    answered a second.
+    ``rate`` is the mean rate asked for. ``late`` orders started more than 10 ms after they were due, the latest of them
+    ``late_max_ms``; ``dropped`` ones never were. ``connects`` orders had to wait for a connection, for at most
+    ``connect_max_ms`` (their latency contains it). ``throughput`` is orders answered a second.
     """
 
     name: str
@@ -31,6 +33,9 @@ class PhaseResult:
     late: int
     dropped: int
     throughput: float
+    late_max_ms: float = 0.0
+    connects: int = 0
+    connect_max_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,7 @@ class ScenarioResult:
     crashes: dict[str, Any] | None = None
     outcomes_over_time: tuple[OutcomePoint, ...] = ()
     stock_over_time: tuple[StockLine, ...] = ()
+    stalls: tuple[Stall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

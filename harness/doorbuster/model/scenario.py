@@ -12,17 +12,33 @@ from doorbuster.model.stateful import Stateful
 _STRICT = {"extra": "forbid"}
 
 Kind = Literal["load", "stateful", "interleave", "cut", "crash"]
+Profile = Literal["constant", "ramp", "steps", "spike", "flash_sale"]
+Spacing = Literal["even", "poisson"]
 ScenarioSet = Literal["quick", "gate", "full"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phase:
-    """A stretch of a load with one rate; ``rate`` in orders a second, drawn evenly or as a Poisson process."""
+    """A stretch of a load; rates are in orders a second, instants in seconds from the phase's start.
+
+    ``profile``: ``constant`` is ``rate`` all along. ``ramp`` goes evenly from ``rate`` to ``to_rate``, ``steps`` in
+    ``steps`` equal steps, the first at ``rate``. ``spike`` is ``rate``, but ``to_rate`` for ``width_s`` seconds from
+    ``at_s`` on (without ``at_s``, in the middle). ``flash_sale`` is quiet at ``rate``; at ``at_s`` ``stampede`` orders
+    are due at one instant; then a tail falls from ``to_rate`` back to ``rate`` within ``width_s`` seconds.
+    ``spacing`` overrides the workload's.
+    """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
     name: str
     duration_s: float
     rate: float
+    profile: Profile = "constant"
+    to_rate: float | None = None
+    steps: int = 4
+    at_s: float | None = None
+    width_s: float = 1.0
+    stampede: int = 0
+    spacing: Spacing | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,8 +47,12 @@ class Workload:
 
     ``arrivals``: ``rate`` is an open model, orders are due on a timetable, by ``phases``; ``burst`` releases all buyers
     at one instant at one product with ``stock`` left, ``rounds`` times, each with a product of its own; ``closed`` lets
-    every buyer order again ``think_s`` seconds after an answer, until somebody stops it.
+    every buyer order again ``think_s`` seconds after an answer (half to one and a half of it, evenly drawn), for
+    ``duration_s`` seconds; without a duration, until somebody stops it.
     ``lines`` and ``quantity`` are inclusive ranges, of distinct products a cart and of units a line.
+    ``popularity``: all products alike (``uniform``), the n-th as 1/n^``skew`` (``zipf``), or ``hot_share`` of all lines
+    among the first ``hot`` products (``hot``). A share ``repeat`` of the orders comes from ``regulars`` customers who
+    order again and again; every other order has a customer of its own.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
@@ -44,7 +64,14 @@ class Workload:
     lines: tuple[int, int] = (1, 1)
     quantity: tuple[int, int] = (1, 1)
     think_s: float = 0.5
-    spacing: Literal["even", "poisson"] = "poisson"
+    duration_s: float | None = None
+    spacing: Spacing = "poisson"
+    popularity: Literal["uniform", "zipf", "hot"] = "uniform"
+    skew: float = 1.0
+    hot: int = 1
+    hot_share: float = 0.8
+    repeat: float = 0.0
+    regulars: int = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +89,8 @@ class Scenario:
     """A contract's experiment: a workload, faults on a timeline, checks and thresholds.
 
     ``workload`` and ``phases`` are for kind ``load``; each other kind has a table of its own name with its settings.
-    A threshold reads ``p99 < 500ms`` or ``error_rate < 0.1% in steady``, the last word naming a phase.
+    A threshold reads ``p99 < 500ms`` or ``error_rate < 0.1% in steady``, the last word naming a phase; one that ends in
+    ``abort_on_fail`` or ``abort_on_fail after 5s`` ends the load once it is broken.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT

@@ -33,6 +33,8 @@ REQUEST_LINES = {
     "quantity": "BIGINT",
     "price": "VARCHAR",
 }
+# One row an attempt that had to connect first, and how long that took: the others have their connection already.
+CONNECTS = {"attempt": "BIGINT", "order_key": "VARCHAR", "waited_us": "BIGINT"}
 FAULT_WINDOWS = {"name": "VARCHAR", "kind": "VARCHAR", "applied_us": "BIGINT", "healed_us": "BIGINT"}
 # attempt is the one whose tag the transaction carries; tag is the harness's own ('stock', 'end', …) where it made it.
 COMMITS = {
@@ -103,6 +105,7 @@ JOURNALS = {
     "attempts": ATTEMPTS,
     "requests": REQUESTS,
     "request_lines": REQUEST_LINES,
+    "connects": CONNECTS,
     "fault_windows": FAULT_WINDOWS,
     "sessions": SESSIONS,
     "deadlocks": DEADLOCKS,
@@ -111,5 +114,5 @@ JOURNALS = {
     "operations": OPERATIONS,
 }
 # Tables that runs of an earlier version do not have: empty there.
-LATER = frozenset({"sessions", "deadlocks", "counters", "probes", "operations"})
+LATER = frozenset({"connects", "sessions", "deadlocks", "counters", "probes", "operations"})
 TABLES = {**JOURNALS, "commits": COMMITS, "changes": CHANGES}

@@ -28,7 +28,7 @@ from doorbuster.report.story import (
     relaxed_together,
     unexercised,
 )
-from doorbuster.report.text import count, outcomes_in_words, seconds, shortened
+from doorbuster.report.text import count, outcomes_in_words, seconds, shortened, stall_in_words
 from doorbuster.report.verdict import SYMBOLS, sentence
 
 _MAX_STORIES = 6  # one screen; report.html has them all
@@ -47,6 +47,7 @@ def summary(
     if verbose:
         yield from _section("Not exercised", [_unexercised(u) for u in unexercised(result)], show)
     yield from _section("Faults", _fault_lines(result), show)
+    yield from _section("Stalls", _stall_lines(result), show)
     yield from _section("Relaxed or waived", _relaxed_lines(result), show)
     yield from (_unbroken(foreign(f"{path.name}: {path}", guard)) for path in written)
 
@@ -149,6 +150,10 @@ def _fault_lines(result: RunResult) -> list[str]:
         f"{f.proof or 'no proof'}"
         for f in faults(result)
     ]
+
+
+def _stall_lines(result: RunResult) -> list[str]:
+    return [f"{stall_in_words(stall)}, in {s.name}" for s in result.scenarios for stall in s.stalls]
 
 
 def _relaxed_lines(result: RunResult) -> list[str]:

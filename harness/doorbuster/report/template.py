@@ -73,6 +73,7 @@ def _environment() -> jinja2.Environment:
         value=text.value_text,
         label=text.label,
         count=text.count,
+        stall=text.stall_in_words,
         words=text.row_in_words,
     )
     environment.globals.update(words_of=verdict.WORDS, symbol_of=verdict.SYMBOLS, Verdict=Verdict, dash=text.NONE)

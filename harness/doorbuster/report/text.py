@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
+from doorbuster.model.stall import Stall
+
 NONE = "–"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -106,3 +108,12 @@ def row_in_words(row: Mapping[str, object], value_limit: int = 120) -> str:
 def outcomes_in_words(outcomes: Mapping[str, int]) -> str:
     """The outcomes that occurred: ``ok 40, sold out 20``."""
     return ", ".join(f"{label(name)} {amount:,}" for name, amount in outcomes.items() if amount) or NONE
+
+
+def stall_in_words(stall: Stall) -> str:
+    """A stall as a clause, with what was broken meanwhile."""
+    why = f"while {stall.fault} was on" if stall.fault else "although nothing was broken on purpose"
+    return (
+        f"no answer for {seconds(stall.length_s)} from {seconds(stall.start_s)} on, {count(stall.orders, 'order')} "
+        f"waiting, {why}"
+    )
