@@ -23,3 +23,24 @@ def test_a_rate_of_errors_is_a_fraction() -> None:
 def test_a_bad_threshold_says_what_would_be_right(text: str, hint: str) -> None:
     with pytest.raises(ValueError, match=hint):
         parse_threshold(text)
+
+
+def test_a_threshold_can_end_the_load() -> None:
+    assert parse_threshold("p99 < 500ms").abort_after_s is None
+    assert parse_threshold("p99 < 500ms abort_on_fail").abort_after_s == 0
+    threshold = parse_threshold("error_rate < 5% in steady abort_on_fail after 2.5s")
+    assert (threshold.phase, threshold.abort_after_s) == ("steady", 2.5)
+
+
+def test_throughput_cannot_end_the_load() -> None:
+    with pytest.raises(ValueError, match="known at the end"):
+        parse_threshold("throughput > 5/s abort_on_fail")
+
+
+def test_an_average_has_no_quantile_and_a_maximum_the_highest() -> None:
+    assert (parse_threshold("avg < 5ms").quantile, parse_threshold("max < 5ms").quantile) == (None, 1.0)
+
+
+@pytest.mark.parametrize(("text", "least"), [("p50 < 1s", 20), ("p99 < 1s", 20), ("p99.9 < 1s", 200), ("max < 1s", 20)])
+def test_the_higher_the_percentile_the_more_samples_it_wants(text: str, least: int) -> None:
+    assert parse_threshold(text).least_samples == least

@@ -1,7 +1,7 @@
 """Stalls: stretches in which no order was answered although some were waiting. What a percentile shows but cannot name.
 
 A stretch between two answers counts from the instant at which an order that was still waiting at its end was due. So a
-low rate is no stall, and neither is a pause between rounds.
+low rate is no stall, and neither is a pause between rounds; nor is a shop where everything takes long.
 """
 
 import duckdb
@@ -9,6 +9,7 @@ import duckdb
 from doorbuster.model.stall import Stall
 
 LEAST_US = 500_000
+TYPICAL = 2  # times the median latency
 LEAST_ORDERS = 3
 MOST = 10
 
@@ -27,7 +28,9 @@ def find_stalls(connection: duckdb.DuckDBPyConnection, start_us: int) -> tuple[S
         ), stalls as (
             select greatest(coalesce(from_us, waiting_us), waiting_us) as from_us, to_us from gaps
         ), long as (
-            select * from stalls where to_us - from_us >= {LEAST_US} order by to_us - from_us desc limit {3 * MOST}
+            select * from stalls
+            where to_us - from_us >= greatest({LEAST_US}, (select {TYPICAL} * median(latency_us) from waits))
+            order by to_us - from_us desc limit {3 * MOST}
         )
         select (long.from_us - $start) / 1e6, (to_us - long.from_us) / 1e6,
                (select count(*) from waits where coalesce(due_us, invoked_us) < to_us
