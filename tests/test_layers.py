@@ -10,7 +10,7 @@ ROOT = Path(doorbuster.__file__).parent
 RANKS = [
     {"model"},
     {"host"},
-    {"config", "postgres", "network", "instrument", "record"},
+    {"config", "postgres", "network", "faults", "instrument", "record"},
     {"drive", "judge", "report"},
     {"engine"},
     {"commands", "api", "trial"},

@@ -5,7 +5,6 @@ Everything here is plain blocking code that may be called inside and outside a r
 
 import asyncio
 import re
-import threading
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -23,6 +22,7 @@ from doorbuster.engine.house import Tools
 from doorbuster.engine.shared_server import shared_server
 from doorbuster.host.cache import cache_folder
 from doorbuster.host.guardian import Guardian
+from doorbuster.host.loop_thread import LoopThread
 from doorbuster.host.scratch import scratch_folder, sweep
 from doorbuster.model.server import Server
 from doorbuster.network.adapter import Proxy
@@ -35,30 +35,6 @@ from doorbuster.postgres.runtimes import runtime_of
 
 T = TypeVar("T")
 _PHASE = "test"
-
-
-class _Loop:
-    """An event loop in a thread of its own, so that blocking code can wait for it wherever it runs itself."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="doorbuster", daemon=True)
-        self._thread.start()
-
-    def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of ``work``; an interruption cancels it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def close(self) -> None:
-        """End the loop and its thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
 
 class Bench:
@@ -74,7 +50,7 @@ class Bench:
         self._guardian: Guardian | None = None
         self._server: Server | None = None
         self._toxiproxy: ToxiproxyServer | None = None
-        self._loop: _Loop | None = None
+        self._loop: LoopThread | None = None
         self._templates: dict[Path, str] = {}
         self._numbers = count(1)
 
@@ -87,7 +63,7 @@ class Bench:
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of asynchronous ``work``, done in the bench's own thread."""
         if self._loop is None:
-            self._loop = _Loop()
+            self._loop = LoopThread()
             self._stack.callback(self._loop.close)
         return self._loop.wait(work)
 

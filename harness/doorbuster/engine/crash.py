@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -22,6 +21,7 @@ from doorbuster.engine.aftermath import LOST, SAME, Aftermath, aftermath
 from doorbuster.engine.cut import carts, lengthen_ids
 from doorbuster.engine.errors import HarnessError, NotPossible, UsageError
 from doorbuster.engine.house import TEMPLATE, House
+from doorbuster.engine.own_server import own_server
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
@@ -30,8 +30,6 @@ from doorbuster.model.contract import Contract
 from doorbuster.model.crash import GENTLE, Crash
 from doorbuster.model.events import Judging, Progress
 from doorbuster.model.server import Server
-from doorbuster.postgres.databases import Databases
-from doorbuster.postgres.deploy import deploy_files
 from doorbuster.record.seal import seal_journals
 
 PRODUCTS = 40
@@ -64,18 +62,8 @@ async def server_for(house: House, contract: Contract, crash: Crash) -> AsyncIte
             raise NotPossible(house.server.capabilities.lacks)
         yield house.server
         return
-    opened = house.runtime.open(crash.settings)
-    server = await asyncio.to_thread(opened.__enter__)
-    try:
-        files = [Path(f) for f in contract.schema.files]
-
-        async def deploy(dsn: str) -> None:
-            await deploy_files(dsn, files)
-
-        await Databases(server).create_template(TEMPLATE, deploy)
+    async with own_server(house, contract, crash.settings) as server:
         yield server
-    finally:
-        await asyncio.to_thread(opened.__exit__, None, None, None)
 
 
 async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:

@@ -3,26 +3,34 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive.load.launch import Driver, DriverFailed, locust
 from doorbuster.drive.load.plan import Plan, write_plan
+from doorbuster.drive.sql_buyer import APPLICATION
 from doorbuster.drive.workload import shelf
-from doorbuster.engine.errors import HarnessError, UsageError
-from doorbuster.engine.house import House
+from doorbuster.engine.drill_journal import DrillJournal
+from doorbuster.engine.errors import HarnessError, NotPossible, UsageError
+from doorbuster.engine.faults import prepared, server_settings
+from doorbuster.engine.house import TEMPLATE
+from doorbuster.engine.own_server import own_server
 from doorbuster.engine.probe import probe
-from doorbuster.engine.shop import Shop, open_shop
+from doorbuster.engine.shop import Shop, open_shop, reconnected
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
-from doorbuster.engine.timeline import Timeline
+from doorbuster.engine.timeline import Targets, Timeline, whole
+from doorbuster.engine.undriven import leave_undriven
+from doorbuster.faults import Site
 from doorbuster.model.contract import Contract
 from doorbuster.model.events import Event, Judging, Progress
 from doorbuster.model.scenario import Scenario, Workload
+from doorbuster.model.server import Server
 from doorbuster.network.adapter import Proxy
 from doorbuster.network.server import ToxiproxyServer
 from doorbuster.record.seal import seal_journals
@@ -34,50 +42,79 @@ DRAIN_MARGIN_S = 5.0
 async def run_load(stage: Stage) -> None:
     """Drive a scenario of kind ``load`` and leave its recorded tables in the stage's folder, ready to be judged.
 
+    Where its faults break the server, it has one of its own.
+
     Raises:
         UsageError: an answer or a statement that the contract does not fit; HarnessError: the harness failed.
     """
-    house, contract, scenario, seed = stage.house, stage.contract, stage.scenario, stage.seed
-    folder, emit = stage.folder, stage.emit
+    settings = server_settings(stage.scenario)
+    if settings is None:
+        await _on_server(stage, stage.house.server, stage.house.template)
+        return
+    try:
+        async with own_server(stage.house, stage.contract, settings) as server:
+            await _on_server(stage, server, server.prefix + TEMPLATE)
+    except NotPossible as reason:
+        leave_undriven(stage, str(reason))
+
+
+async def _on_server(stage: Stage, server: Server, template: str) -> None:
+    name = "shop_" + re.sub(r"\W", "_", stage.scenario.name.lower())[:40]
+    site = Site(server, stage.house.scratch, server.prefix + name, APPLICATION)
+    with DrillJournal(stage.folder) as journal:
+        guard = prepared(stage.scenario.faults, site, template)
+        impossible = await asyncio.to_thread(guard.__enter__)
+        try:
+            await _in_shop(stage, site, template, name, journal, impossible)
+        finally:
+            await whole(partial(_leave, guard))
+
+
+def _leave(guard: AbstractContextManager[object]) -> None:
+    guard.__exit__(None, None, None)
+
+
+async def _in_shop(
+    stage: Stage, site: Site, template: str, name: str, journal: DrillJournal, impossible: Mapping[str, str]
+) -> None:
+    contract, scenario, folder = stage.contract, stage.scenario, stage.folder
     started = time.monotonic()
     items = shelf(contract, workload_of(scenario))
-    name = "shop_" + re.sub(r"\W", "_", scenario.name.lower())[:40]
-    async with open_shop(house.server, house.template, name, contract, items) as shop:
-        with facts(folder, seed) as known:
+    async with open_shop(site.server, template, name, contract, items) as shop:
+        with facts(folder, stage.seed) as known:
             try:
-                with house.toxiproxy.proxy(name, f"{house.server.host}:{house.server.port}") as proxy:
-                    known["start_us"] = await _drive(house, shop, proxy, contract, scenario, seed, folder, emit)
+                with stage.house.toxiproxy.proxy(name, f"{site.server.host}:{site.server.port}") as proxy:
+                    targets = Targets({"database": proxy}, site, impossible=impossible)
+                    known["start_us"] = await _drive(stage, shop, proxy, targets, journal)
                     if scenario.faults:
-                        await probe(shop, proxy, contract, seed, folder)
+                        await _probe(stage, shop, proxy, journal)
             finally:
                 # Also after a failure: what was recorded so far is kept, and can be judged.
-                emit(Judging(scenario.name))
-                known["unobservable"] = await shop.close_and_read(folder)
+                stage.emit(Judging(scenario.name))
+                async with reconnected(shop) as shop:
+                    known["unobservable"] = await shop.close_and_read(folder)
                 seal_journals(folder)
             known["duration_s"] = time.monotonic() - started
 
 
-async def _drive(
-    house: House,
-    shop: Shop,
-    proxy: Proxy,
-    contract: Contract,
-    scenario: Scenario,
-    seed: int,
-    folder: Path,
-    emit: Callable[[Event], None],
-) -> int:
+async def _probe(stage: Stage, shop: Shop, proxy: Proxy, journal: DrillJournal) -> None:
+    async with reconnected(shop) as shop:
+        await probe(shop, proxy, stage.contract, stage.seed, stage.folder)
+    journal.write("probed", "after all faults one more order was tried, of a product that nobody else wanted")
+
+
+async def _drive(stage: Stage, shop: Shop, proxy: Proxy, targets: Targets, journal: DrillJournal) -> int:
     """Run Locust and the timeline side by side; the release of the buyers, in microseconds of the wall clock."""
+    house, scenario, folder = stage.house, stage.scenario, stage.folder
     path = house.scratch / f"{shop.slot}.plan.json"
-    write_plan(load_plan(shop, proxy, contract, scenario, seed, folder), path)
-    progress = _Progress(scenario.name, emit)
-    timeline = Timeline(scenario.faults, proxy, folder, lambda: progress.fault(timeline.active))
+    write_plan(load_plan(shop, proxy, stage.contract, scenario, stage.seed, folder), path)
+    progress = _Progress(scenario.name, stage.emit)
     try:
-        async with (
-            timeline.armed(),
-            locust(path, workload_of(scenario).buyers, folder / "locust.log", house.guardian) as driver,
-        ):
-            return await _side_by_side(driver, timeline, house.toxiproxy, progress)
+        async with locust(path, workload_of(scenario).buyers, folder / "locust.log", house.guardian) as driver:
+            targets = replace(targets, site=replace(targets.site, workers=lambda: [driver.pid]))
+            timeline = Timeline(scenario.faults, targets, folder, journal, lambda: progress.fault(timeline.active))
+            async with timeline.armed():
+                return await _side_by_side(driver, timeline, house.toxiproxy, progress, journal)
     except DriverFailed as problem:
         if str(problem).startswith((UnmatchedAnswer.__name__, "StatementFailed", "KeyError", "ValueError")):
             raise UsageError(f"[answers] or [place] of the contract: {problem}") from None
@@ -125,7 +162,9 @@ class _Progress:
         self._emit(self._latest)
 
 
-async def _side_by_side(driver: Driver, timeline: Timeline, toxiproxy: ToxiproxyServer, progress: _Progress) -> int:
+async def _side_by_side(
+    driver: Driver, timeline: Timeline, toxiproxy: ToxiproxyServer, progress: _Progress, journal: DrillJournal
+) -> int:
     start_us = 0
     faults: asyncio.Task[None] | None = None
     watch = asyncio.create_task(_keep_alive(toxiproxy))
@@ -133,9 +172,11 @@ async def _side_by_side(driver: Driver, timeline: Timeline, toxiproxy: Toxiproxy
         async for event in _until_failure(driver, watch):
             if event["event"] == "started":
                 start_us = int(event["start_us"])
+                journal.write("load", "buyers are released", at_us=start_us)
                 faults = asyncio.create_task(timeline.play(start_us))
             elif event["event"] == "progress":
                 progress.report(event)
+        journal.write("load", "the last order has its answer")
         if faults is not None:
             await faults  # a fault that outlasts the orders is still played to its end, and healed
         return start_us

@@ -15,14 +15,15 @@ from doorbuster.config.toml_file import as_toml, read_toml
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.tagging import Untaggable
 from doorbuster.engine.crash_proof import CRASH_PROOFS
+from doorbuster.engine.faults import ALL_FAULTS, fault_of
 from doorbuster.host.resources import resource
 from doorbuster.judge.checks import BadCheck, read_check, standard_checks
 from doorbuster.judge.views import try_checks
 from doorbuster.model.check import CheckText
 from doorbuster.model.contract import Operation, Place
+from doorbuster.model.fault_settings import BadParameters
 from doorbuster.model.project import Project, Waiver
 from doorbuster.model.scenario import Scenario, ScenarioSet
-from doorbuster.network.faults import FAULTS, BadParameters, make_fault
 
 COMMAND_LINE = "(command line)"
 DEFAULT_CONTRACT = "scenarios/contracts/create_order_with_inventory.toml"
@@ -55,7 +56,7 @@ def load_job(config: Path | None, scenarios: Sequence[str], chosen_set: Scenario
     loaded: list[LoadedScenario] = []
     for path in _paths(scenarios, mistakes):
         try:
-            found = load_scenario(path, checks, FAULTS)
+            found = load_scenario(path, checks, ALL_FAULTS)
             mistakes += _fault_mistakes(found)
         except ConfigError as error:
             mistakes += error.mistakes
@@ -124,7 +125,7 @@ def job_of(config: Path | None, content: dict[str, Any]) -> Job:
     if mistakes:
         raise ConfigError(mistakes)
     contract = Path(project.contract) if project else config
-    scenario = scenario_of(text, tomllib.loads(text), Path(COMMAND_LINE), checks, FAULTS)
+    scenario = scenario_of(text, tomllib.loads(text), Path(COMMAND_LINE), checks, ALL_FAULTS)
     shop = load_contract(contract or resource(DEFAULT_CONTRACT))
     if mistakes := [*_flow_mistakes(shop), *_check_mistakes(project, shop, checks)]:
         raise ConfigError(mistakes)
@@ -141,7 +142,7 @@ def standing_scenarios() -> dict[str, Path]:
 
 def proofs(scenario: Scenario) -> dict[str, str]:
     """The query that proves each of a scenario's faults, by the fault's label."""
-    found = {plan.label: make_fault(plan.kind, plan.parameters).proof_sql for plan in scenario.faults}
+    found = {plan.label: fault_of(plan).proof_sql for plan in scenario.faults}
     return found | CRASH_PROOFS if scenario.kind == "crash" else found
 
 
@@ -168,8 +169,11 @@ def _fault_mistakes(loaded: LoadedScenario) -> list[Mistake]:
         if plan.label in labels:
             mistakes.append(Mistake(place, f"a second fault called {plan.label!r}", "Give it a 'name' of its own."))
         labels.add(plan.label)
+        if plan.target == "shop":
+            told = "orders go straight to the database: there is no link to a shop"
+            mistakes.append(Mistake(f"{place}.target", told))
         try:
-            make_fault(plan.kind, plan.parameters)
+            fault_of(plan)
         except BadParameters as problem:
             mistakes.append(Mistake(place, str(problem)))
     return mistakes

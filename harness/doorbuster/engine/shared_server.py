@@ -72,6 +72,17 @@ class Neighbour:
         """Others would be thrown out with it."""
         self.kill()
 
+    def pause(self) -> None:
+        """Others use it."""
+        self.kill()
+
+    def resume(self) -> None:
+        """It was never paused."""
+
+    def cpu_s(self) -> float | None:
+        """It works for others, too."""
+        return None
+
     def restart(self) -> None:
         """It was never killed."""
         self.kill()

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncpg
@@ -25,6 +25,7 @@ from doorbuster.record.catalogue import Table, UnreadableTable, read_catalogue, 
 from doorbuster.record.wal import Unobservable, leave_no_log, open_witness, read_log
 
 GRACE_S = 5.0
+_TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,25 @@ async def open_shop(
     finally:
         with suppress(asyncpg.PostgresError, OSError):
             await databases.drop(name)
+
+
+@asynccontextmanager
+async def reconnected(shop: Shop) -> AsyncIterator[Shop]:
+    """The shop with a connection that works, also where its own did not outlive a fault of the server.
+
+    Where the server is gone it is the shop as it was, and whoever uses it says so.
+    """
+    connection = None
+    try:
+        await shop.connection.fetchval("select 1")
+    except _TROUBLE:
+        with suppress(*_TROUBLE):
+            connection = await backstage.connect(shop.direct)
+    try:
+        yield shop if connection is None else replace(shop, connection=connection)
+    finally:
+        if connection is not None:
+            connection.terminate()
 
 
 async def close_shop(shop: Shop) -> None:

@@ -2,15 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from doorbuster.engine.drill_journal import DrillJournal
+from doorbuster.engine.faults import fault_of, target_of
+from doorbuster.engine.guarded import GuardedFault
+from doorbuster.faults import CannotBreak, Site, SiteFault
 from doorbuster.model.fault import FaultPlan, FaultWindow
 from doorbuster.network.adapter import Proxy
-from doorbuster.network.faults import Fault, applied, make_fault
+from doorbuster.network.faults import Fault, applied
 from doorbuster.record.journal import Journal
 
 
@@ -41,13 +45,44 @@ def _stretches(plan: FaultPlan) -> Iterator[Stretch]:
         yield Stretch(plan, start_s, min(end_s, start_s + plan.pulse_s), number)
 
 
-class Timeline:
-    """Plays a scenario's faults on ``proxy``, and writes down when each was on."""
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What faults strike: ``links`` by name, of which ``ordering`` is the one that buyers order over; the ``site``.
 
-    def __init__(self, plans: Sequence[FaultPlan], proxy: Proxy, folder: Path, on_change: Callable[[], None]) -> None:
+    ``impossible`` says of a fault, by its label, why it cannot be had here.
+    """
+
+    links: Mapping[str, Proxy]
+    site: Site
+    ordering: str = "database"
+    impossible: Mapping[str, str] = field(default_factory=dict)
+
+    def acting(self, plan: FaultPlan, fault: Fault | SiteFault) -> AbstractContextManager[None]:
+        """The guard that has the fault act on what the plan names.
+
+        Raises:
+            CannotBreak: not here.
+        """
+        if plan.label in self.impossible:
+            raise CannotBreak(self.impossible[plan.label])
+        return fault.applied(self.site) if isinstance(fault, SiteFault) else applied(fault, self.link(plan))
+
+    def link(self, plan: FaultPlan) -> Proxy:
+        """The proxy that a fault of the network acts on."""
+        return self.links[plan.target or self.ordering]
+
+
+class Timeline:
+    """Plays a scenario's faults on their ``targets``, and writes down when each was on."""
+
+    def __init__(
+        self, plans: Sequence[FaultPlan], targets: Targets, folder: Path, journal: DrillJournal,
+        on_change: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._plans = plans
-        self._proxy = proxy
+        self._targets = targets
         self._folder = folder
+        self._journal = journal
         self._on_change = on_change
         self._active: list[str] = []
 
@@ -59,43 +94,68 @@ class Timeline:
     @asynccontextmanager
     async def armed(self) -> AsyncIterator[None]:
         """What must stand before buyers connect; enter before the first connection."""
-        faults = [make_fault(plan.kind, plan.parameters) for plan in self._plans]
+        pairs = [(fault_of(plan), plan) for plan in self._plans]
         with ExitStack() as stack:
-            await asyncio.to_thread(lambda: [stack.enter_context(f.armed(self._proxy)) for f in faults])
+            network = [(fault, self._targets.link(plan)) for fault, plan in pairs if isinstance(fault, Fault)]
+            await asyncio.to_thread(lambda: [stack.enter_context(f.armed(proxy)) for f, proxy in network])
             yield
 
     async def play(self, start_us: int) -> None:
         """Play all faults; ``start_us`` is the release of the buyers on the wall clock."""
-        with Journal(self._folder, "fault_windows") as journal:
+        with Journal(self._folder, "fault_windows") as windows:
             async with asyncio.TaskGroup() as group:
                 for stretch in stretches(self._plans):
-                    group.create_task(self._play(stretch, start_us, journal))
+                    group.create_task(self._play(stretch, start_us, windows))
 
-    async def _play(self, stretch: Stretch, start_us: int, journal: Journal) -> None:
+    async def _play(self, stretch: Stretch, start_us: int, windows: Journal) -> None:
         await _sleep_until(start_us, stretch.start_s)
         plan = stretch.plan
-        fault = make_fault(plan.kind, plan.parameters).pulse(stretch.pulse)
+        fault = fault_of(plan).pulse(stretch.pulse)
         applied_us = time.time_ns() // 1000
+        try:
+            guarded = GuardedFault(self._targets.acting(plan, fault), lambda: self._note(plan, "watchdog", _LATE))
+            try:
+                # Toxiproxy and the server answer in milliseconds, but in seconds where one hangs: not in this thread.
+                await whole(lambda: guarded.apply(stretch.end_s - (applied_us - start_us) / 1e6))
+                self._begin(plan, fault, applied_us)
+                await _sleep_until(start_us, stretch.end_s)
+            finally:
+                await whole(guarded.heal)
+                if guarded.acted:
+                    self._end(plan, applied_us, guarded.healed_us or time.time_ns() // 1000, windows)
+        except CannotBreak as reason:
+            self._note(plan, "unavailable", str(reason))
+
+    def _begin(self, plan: FaultPlan, fault: Fault | SiteFault, applied_us: int) -> None:
+        self._note(plan, "applied", fault.describe(), applied_us)
         self._active.append(plan.label)
         self._on_change()
-        try:
-            await _hold(fault, self._proxy, start_us, stretch.end_s)
-        finally:
+
+    def _end(self, plan: FaultPlan, applied_us: int, healed_us: int, windows: Journal) -> None:
+        window = FaultWindow(plan.label, plan.kind, applied_us, healed_us)
+        windows.append([window.name, window.kind, window.applied_us, window.healed_us])
+        windows.flush()
+        self._note(plan, "healed", f"it acted for {(healed_us - applied_us) / 1e6:.2f} s", healed_us)
+        if plan.label in self._active:
             self._active.remove(plan.label)
-            window = FaultWindow(plan.label, plan.kind, applied_us, time.time_ns() // 1000)
-            journal.append([window.name, window.kind, window.applied_us, window.healed_us])
-            journal.flush()
-            self._on_change()
+        self._on_change()
+
+    def _note(self, plan: FaultPlan, what: str, text: str, at_us: int | None = None) -> None:
+        target = target_of(plan, self._targets.ordering)
+        self._journal.write(what, text, plan.label, plan.kind, target, at_us)
 
 
-async def _hold(fault: Fault, proxy: Proxy, start_us: int, end_s: float) -> None:
-    with ExitStack() as stack:
-        # The calls to Toxiproxy take milliseconds, but seconds where it hangs: never in the loop's own thread.
-        await asyncio.to_thread(stack.enter_context, applied(fault, proxy))
-        try:
-            await _sleep_until(start_us, end_s)
-        finally:
-            await asyncio.shield(asyncio.to_thread(stack.close))
+_LATE = "the watchdog healed it, as the harness did not come round to it in time"
+
+
+async def whole(work: Callable[[], None]) -> None:
+    """Run blocking ``work`` in a thread, to its end also where the caller is cancelled: no fault is half healed."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await running
+        raise
 
 
 async def _sleep_until(start_us: int, at_s: float) -> None:

@@ -99,6 +99,23 @@ def kill_all(processes: Iterable[ProcessId], timeout_s: float = 5.0) -> list[Pro
     return wait_gone(doomed, timeout_s)
 
 
+def cpu_s(pid: int) -> float | None:
+    """Processor time, user and system, of a process, its living descendants, and those it has waited for, in seconds.
+
+    None where the machine does not tell, or the process is gone.
+    """
+    ticks = [t for process in tree_of(pid) if HAS_PROC and (t := _ticks(process.pid)) is not None]
+    return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
+
+
+def _ticks(pid: int) -> int | None:
+    try:
+        text = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    return sum(int(word) for word in text.rpartition(")")[2].split()[11:15])
+
+
 def _is_within(path: Path | None, folder: Path) -> bool:
     return path is not None and path.is_relative_to(folder)
 

@@ -1,8 +1,10 @@
 """Removing what a dead run left behind: processes, shared memory, folders. Standard library only."""
 
+import contextlib
 import ctypes
 import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -20,6 +22,7 @@ def remove_folder(folder: Path) -> bool:
     """
     for _ in range(TRIES):
         process_table.kill_all(process_table.living_in(folder))
+        _unmount_within(folder)
         for lock in folder.glob("**/postmaster.pid"):
             remove_segment(lock)
         shutil.rmtree(folder, ignore_errors=True)
@@ -27,6 +30,21 @@ def remove_folder(folder: Path) -> bool:
             return True
         time.sleep(PAUSE_S)
     return False
+
+
+def _unmount_within(folder: Path) -> None:
+    """Take away what was mounted below the folder, such as the small disk of a fault; the innermost first."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    except OSError:
+        return
+    places = [Path(line.split()[4]) for line in lines]
+    for place in sorted((p for p in places if p != folder and p.is_relative_to(folder)), reverse=True):
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(
+                ["umount", "--lazy", str(place)], check=False, timeout=5, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
 
 
 def remove_segment(postmaster_pid: Path) -> None:

@@ -1,7 +1,9 @@
 """Something broken on purpose."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+Link = Literal["database", "shop"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -9,7 +11,9 @@ class FaultPlan:
     """A fault on a scenario's timeline.
 
     ``start_s`` and ``duration_s`` count from the release of the buyers. With ``pulse_s`` the fault is on for that long,
-    again every ``every_s``, so that buyers can reconnect between two pulses.
+    again every ``every_s``, so that buyers can reconnect between two pulses. ``target`` is the link that a fault of the
+    network breaks: the one to the ``database``, or the one to the ``shop`` where orders go there over HTTP; None is the
+    link over which the buyers order. Faults of the server and of workers have a target of their own.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -20,6 +24,7 @@ class FaultPlan:
     every_s: float | None = None
     parameters: dict[str, float] = field(default_factory=dict)
     name: str = ""
+    target: Link | None = None
 
     @property
     def label(self) -> str:

@@ -74,6 +74,15 @@ class Server(Protocol):
     def kill_backend(self, pid: int) -> None:
         """SIGKILL to one process of the server, ``pid`` as ``pg_backend_pid()`` tells it."""
 
+    def pause(self) -> None:
+        """Stops every process of the server as it stands; none of them notices."""
+
+    def resume(self) -> None:
+        """After ``pause``: they go on. Harmless where they run, or are gone."""
+
+    def cpu_s(self) -> float | None:
+        """Processor time that its processes have used since it was started, in seconds; None where nobody can tell."""
+
     def restart(self) -> None:
         """After ``kill``: starts it on the same port, and waits for recovery to end."""
 

@@ -81,6 +81,20 @@ class DockerServer:
         """SIGKILL to one of the server's processes; harmless if it is gone."""
         self._call("exec_run", ["bash", "-c", 'kill -KILL "$0" || true', str(int(pid))], user="root")
 
+    def pause(self) -> None:
+        """Freezes every process of the container."""
+        self._call("pause")
+
+    def resume(self) -> None:
+        """They go on; harmless where they run."""
+        self._call("reload")
+        if self._container.get_wrapped_container().status == "paused":
+            self._call("unpause")
+
+    def cpu_s(self) -> float | None:
+        """Nobody here can tell."""
+        return None
+
     def restart(self) -> None:
         """As ``start``; returns when recovery is over."""
         self.start()

@@ -165,6 +165,23 @@ class EmbeddedServer:
             raise ServerError(f"process {pid} is none of the server's")
         process_table.send(backend, signal.SIGKILL)
 
+    def pause(self) -> None:
+        """SIGSTOP to every process of the server, its parent first, which then starts no other.
+
+        Raises:
+            ServerError: it does not run.
+        """
+        self._signal_all(self._running().pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT to every process of the server."""
+        if self._process is not None and self._process.poll() is None:
+            self._signal_all(self._process.pid, signal.SIGCONT)
+
+    def cpu_s(self) -> float | None:
+        """The processor time of its processes so far, those that have ended included."""
+        return process_table.cpu_s(self._process.pid) if self._process is not None else None
+
     def restart(self) -> None:
         """Starts it again on the same port after ``kill`` or ``stop``; returns when recovery is over.
 
@@ -172,6 +189,10 @@ class EmbeddedServer:
             ServerError: it does not start, or runs already.
         """
         self.start()
+
+    def _signal_all(self, pid: int, number: signal.Signals) -> None:
+        for process in process_table.tree_of(pid):
+            process_table.send(process, number)
 
     def _create(self) -> None:
         self._folder = self._stack.enter_context(scratch_folder(self._guardian, self._base))

@@ -193,6 +193,17 @@ class GivenServer:
         """Raises ServerError: its processes are not ours to kill."""
         raise ServerError(self.capabilities.lacks)
 
+    def pause(self) -> None:
+        """Raises ServerError: its processes are not ours to stop."""
+        raise ServerError(self.capabilities.lacks)
+
+    def resume(self) -> None:
+        """It was never paused."""
+
+    def cpu_s(self) -> float | None:
+        """Its processes may be on another machine."""
+        return None
+
     def restart(self) -> None:
         """Raises ServerError: it is not ours to restart."""
         raise ServerError(self.capabilities.lacks)

@@ -79,6 +79,15 @@ PROBES = {
     "message": "VARCHAR",
     "limit_us": "BIGINT",
 }
+# What was done during a drill, and when.
+HAPPENINGS = {
+    "at_us": "BIGINT",
+    "what": "VARCHAR",
+    "fault": "VARCHAR",
+    "kind": "VARCHAR",
+    "target": "VARCHAR",
+    "text": "VARCHAR",
+}
 
 # One row a restock, cancellation or release. None is retried, so each is one transaction at most, which carries its
 # number where a buyer's carries its attempt's.
@@ -112,7 +121,8 @@ JOURNALS = {
     "counters": COUNTERS,
     "probes": PROBES,
     "operations": OPERATIONS,
+    "happenings": HAPPENINGS,
 }
 # Tables that runs of an earlier version do not have: empty there.
-LATER = frozenset({"connects", "sessions", "deadlocks", "counters", "probes", "operations"})
+LATER = frozenset({"connects", "sessions", "deadlocks", "counters", "probes", "operations", "happenings"})
 TABLES = {**JOURNALS, "commits": COMMITS, "changes": CHANGES}

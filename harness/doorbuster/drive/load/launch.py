@@ -40,6 +40,11 @@ class Driver:
         self._reader = reader
         self._log = log
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         """What the engine reports, until it has finished.
 
