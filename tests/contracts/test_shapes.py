@@ -13,6 +13,7 @@ SHAPES = {
     "composite_cart": "oversold",
     "json_cart": "ghost_order",
     "procedure": "partial_order",
+    "reserved_counter": "conservation",
     "scalar_item": "conservation",
     "variants": "conservation",
 }

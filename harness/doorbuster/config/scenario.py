@@ -81,6 +81,11 @@ def _load_mistakes(scenario: Scenario) -> Iterator[tuple[str, str]]:
         yield "phases", f"{what} has no phases; remove them, or let orders arrive by rate"
     if min(work.buyers, work.products, work.rounds) < 1 or work.stock < 0:
         yield "workload", "buyers, products and rounds are at least 1, stock at least 0"
+    for kind in ("restock", "cancel", "release"):
+        if not 0 <= getattr(work, kind) <= 1:
+            yield f"workload.{kind}", "is a share of the orders, from 0 to 1"
+    if work.cancel + work.release > 1:
+        yield "workload", "'cancel' and 'release' together are more than all orders"
     for key in ("lines", "quantity"):
         low, high = getattr(work, key)
         if not 1 <= low <= high:

@@ -66,6 +66,7 @@ def load_job(config: Path | None, scenarios: Sequence[str], chosen_set: Scenario
     try:
         shop = load_contract(contract or resource(DEFAULT_CONTRACT))
         mistakes += _flow_mistakes(shop)
+        mistakes += _operation_mistakes(shop, loaded)
         mistakes += _check_mistakes(project, shop, checks)
     except ConfigError as error:
         mistakes += error.mistakes
@@ -127,7 +128,8 @@ def job_of(config: Path | None, content: dict[str, Any]) -> Job:
     contract = Path(project.contract) if project else config
     scenario = scenario_of(text, tomllib.loads(text), Path(COMMAND_LINE), checks, ALL_FAULTS)
     shop = load_contract(contract or resource(DEFAULT_CONTRACT))
-    if mistakes := [*_flow_mistakes(shop), *_check_mistakes(project, shop, checks)]:
+    of_files = [*_flow_mistakes(shop), *_operation_mistakes(shop, [scenario])]
+    if mistakes := [*of_files, *_check_mistakes(project, shop, checks)]:
         raise ConfigError(mistakes)
     return Job(shop, (scenario,), checks, project.waive if project else (), config)
 
@@ -177,6 +179,17 @@ def _fault_mistakes(loaded: LoadedScenario) -> list[Mistake]:
         except BadParameters as problem:
             mistakes.append(Mistake(place, str(problem)))
     return mistakes
+
+
+def _operation_mistakes(shop: LoadedContract, scenarios: Sequence[LoadedScenario]) -> list[Mistake]:
+    """Operations that a workload mixes in, and the contract does not know."""
+    found = []
+    for loaded in scenarios:
+        mixed = loaded.scenario.workload.operations if loaded.scenario.workload else {}
+        for kind in (kind for kind in mixed if kind not in shop.contract.operations):
+            cure = f"Say in {shop.path.name} how the shop does it, in a table [{kind}], or remove the key."
+            found.append(Mistake(f"{loaded.path}: workload.{kind}", f"the contract has no [{kind}]", cure))
+    return found
 
 
 def _flow_mistakes(loaded: LoadedContract) -> list[Mistake]:

@@ -12,17 +12,20 @@ from typing import Any
 from doorbuster.config.answers import AnswerBook, UnmatchedAnswer
 from doorbuster.drive.backstage import Backstage, StatementFailed, connect
 from doorbuster.drive.flow import compile_flow
+from doorbuster.drive.operations import Operations, operator
 from doorbuster.drive.sql_buyer import SqlBuyer
 from doorbuster.drive.stateful.crowds import SHAPES, SHARING, Crowds
 from doorbuster.drive.stateful.history import History
 from doorbuster.drive.stateful.ledger import Ledger
 from doorbuster.drive.stateful.machine import search
+from doorbuster.drive.stateful.mingling import Mingler, mingles
 from doorbuster.drive.stateful.sitting import Counterpart, Finding
 from doorbuster.drive.stateful.tours import TOURS, take_tours
 from doorbuster.engine.errors import UsageError
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
+from doorbuster.model.contract import OperationKind
 from doorbuster.model.events import Judging, Progress
 from doorbuster.model.stateful import Stateful
 from doorbuster.record.seal import seal_journals
@@ -30,6 +33,8 @@ from doorbuster.record.seal import seal_journals
 # One order at a time, nobody else there: whoever takes longer than this hangs.
 PATIENCE_S = 5.0
 # Deadlocks are resolved at once: a crowd is small, and nobody waits that long for anything else.
+# Workers of each kind of operation: one order may be cancelled twice at once.
+HANDS = 2
 CROWD_SETTINGS = {"deadlock_timeout": "20ms"}
 
 
@@ -73,8 +78,16 @@ async def _drive(stage: Stage, shop: Shop) -> dict[str, Any]:
         backstage = Backstage(contract, shop.direct)
         stack.callback(backstage.close)
         ledger = await Ledger.open(connection, contract)
+        operations = stack.enter_context(Operations(stage.folder))
+        hands = {
+            kind: tuple(operator(contract, kind, target, patience_s) for _ in range(HANDS))
+            for kind in contract.operations
+        }
+        for one in (one for several in hands.values() for one in several):
+            stack.callback(one.close)
+        operators = {kind: several[0] for kind, several in hands.items()}
         counterpart = Counterpart(
-            contract, connection, buyer, backstage, history, ledger, Random(stage.seed)
+            contract, connection, buyer, backstage, history, ledger, Random(stage.seed), operations, operators
         )
         findings, told = await _one_at_a_time(stage, counterpart, wanted)
         if wanted.crowds:
@@ -85,7 +98,7 @@ async def _drive(stage: Stage, shop: Shop) -> dict[str, Any]:
             ]
             for one in crowd_buyers:
                 stack.callback(one.close)
-            told["held"] = await _crowds(stage, shop, counterpart, crowd_buyers, wanted, stack)
+            told["held"] = await _crowds(stage, shop, counterpart, crowd_buyers, hands, wanted, stack)
         told["classes"] = dict(counterpart.classes)
         return {"findings": [asdict(f) for f in findings], "stateful": told}
 
@@ -120,17 +133,23 @@ async def _one_at_a_time(
 
 
 async def _crowds(
-    stage: Stage, shop: Shop, counterpart: Counterpart, buyers: list[SqlBuyer], wanted: Stateful, stack: AsyncExitStack
-) -> int:
+    stage: Stage, shop: Shop, counterpart: Counterpart, buyers: list[SqlBuyer],
+    hands: dict[OperationKind, tuple[SqlBuyer, ...]], wanted: Stateful, stack: AsyncExitStack,
+) -> int:  # fmt: skip
     holder = await connect(shop.direct)
     stack.callback(holder.terminate)
     await asyncio.gather(*(buyer.connect() for buyer in buyers))
     random = Random(stage.seed)
     crowds = Crowds(counterpart, buyers, holder)
     shapes = [shape for shape in SHAPES if counterpart.retries or shape not in SHARING]
+    with_operations, mingler = mingles(list(hands)), Mingler(counterpart, crowds, hands)
     for number in range(wanted.crowds):
-        shape = shapes[number % len(shapes)]
-        await crowds.send(shape(random, random.randint(*wanted.buyers)), random)
-        counterpart.classes[f"crowd: {shape.__name__}"] += 1
+        if with_operations and number % 3 == 2:
+            await mingler.send(with_operations[number // 3 % len(with_operations)](random), random)
+            counterpart.classes["crowd: operations"] += 1
+        else:
+            shape = shapes[number % len(shapes)]
+            await crowds.send(shape(random, random.randint(*wanted.buyers)), random)
+            counterpart.classes[f"crowd: {shape.__name__}"] += 1
         stage.emit(Progress(stage.scenario.name, number + 1, wanted.crowds, {}))
     return crowds.held

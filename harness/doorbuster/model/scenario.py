@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from doorbuster.model.contract import OperationKind
 from doorbuster.model.crash import Crash
 from doorbuster.model.cut import Cut
 from doorbuster.model.fault import FaultPlan
@@ -53,6 +54,9 @@ class Workload:
     ``popularity``: all products alike (``uniform``), the n-th as 1/n^``skew`` (``zipf``), or ``hot_share`` of all lines
     among the first ``hot`` products (``hot``). A share ``repeat`` of the orders comes from ``regulars`` customers who
     order again and again; every other order has a customer of its own.
+
+    ``restock``, ``cancel`` and ``release`` are shares of the orders that went through, after which the shop does that,
+    too, as its contract says: one unit more of the first product, the end of this order (now and then twice at once).
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
@@ -72,6 +76,15 @@ class Workload:
     hot_share: float = 0.8
     repeat: float = 0.0
     regulars: int = 50
+    restock: float = 0.0
+    cancel: float = 0.0
+    release: float = 0.0
+
+    @property
+    def operations(self) -> dict[OperationKind, float]:
+        """The shares of the operations that are mixed in."""
+        shares: dict[OperationKind, float] = {"restock": self.restock, "cancel": self.cancel, "release": self.release}
+        return {kind: share for kind, share in shares.items() if share > 0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,7 +16,9 @@ from random import Random
 from doorbuster.config.answers import AnswerBook
 from doorbuster.drive.backstage import Backstage
 from doorbuster.drive.flow import compile_flow
+from doorbuster.drive.load.mixing import Mixer
 from doorbuster.drive.load.plan import Plan
+from doorbuster.drive.operations import Operations
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer
 from doorbuster.drive.workload import BURST, CLOSED, Due, burst_round, random_order, shelf, timetable
 from doorbuster.model.outcome import Outcome
@@ -56,6 +58,7 @@ class LoadEngine:
         self._arrived = asyncio.Condition()
         self._arrivals_over = False
         self._stopping = asyncio.Event()
+        self._mixer: Mixer | None = None
         self._orders = plan.part * PART_ORDERS
         self._start_us = 0
         self._start_monotonic = 0.0
@@ -86,6 +89,10 @@ class LoadEngine:
             self._attempts, self._requests, self._lines = (
                 stack.enter_context(Journal(folder, table, str(self._plan.part))) for table in tables
             )
+            operations = Operations(folder, self._plan.part) if self._plan.workload.operations else None
+            if operations is not None:
+                self._mixer = Mixer(self._plan, stack.enter_context(operations))
+                stack.callback(self._mixer.close)
             await self._connect()
             flusher = asyncio.ensure_future(self._flush())
             try:
@@ -202,6 +209,8 @@ class LoadEngine:
         since = started if due.due_s is None else self._start_monotonic + due.due_s
         self.outcomes[end.outcome] += 1
         self._on_done(Done(end.outcome, (time.monotonic() - since) * 1000, due.phase))
+        if self._mixer is not None and end.outcome is Outcome.OK:
+            await self._mixer.after(buyer, due.order, end.order_id)
 
     async def _back_off(self, try_no: int) -> None:
         first, most = BACKOFF_S
@@ -246,3 +255,5 @@ class LoadEngine:
             await asyncio.sleep(FLUSH_S)
             for journal in (self._requests, self._lines, self._attempts):
                 journal.flush()
+            if self._mixer is not None:
+                self._mixer.flush()

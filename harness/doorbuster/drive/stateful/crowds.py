@@ -6,7 +6,7 @@ those that hide inside one, without knowing anything of the function.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from random import Random
@@ -130,17 +130,26 @@ class Crowds:
             crowd = replace(crowd, carts=tuple(cart[:1] for cart in crowd.carts))
         items = await self._with.new_items(crowd.units)
         orders = self._orders(crowd, items)
-        arrivals = list(range(len(orders)))
-        random.shuffle(arrivals)
-        hold = random.choice([None, *items[: len(crowd.units)]])
+        await self.release(
+            [lambda n=n: self.place(n, orders[n], random, prepare=crowd.keys.index(crowd.keys[n]) == n)  # type: ignore[misc]
+             for n in range(len(orders))],
+            items[: len(crowd.units)], random,
+        )  # fmt: skip
+
+    async def release(
+        self, starters: Sequence[Callable[[], Awaitable[AttemptEnd]]], items: Sequence[ShelfItem], random: Random
+    ) -> None:
+        """Start everybody in a random order, mostly behind a held row of one of ``items``; wait for all to end."""
+        starters = random.sample(starters, len(starters))
+        hold = random.choice([None, *items])
         transaction = self._holder.transaction()
         await transaction.start()
         try:
             if hold is not None:
                 await self._hold(hold)
-            tasks = []
-            for number in arrivals:
-                tasks.append(asyncio.ensure_future(self._place(number, orders[number], crowd.keys, random)))
+            tasks: list[asyncio.Future[AttemptEnd]] = []
+            for start in starters:
+                tasks.append(asyncio.ensure_future(start()))
                 await asyncio.sleep(random.choice([0, 0, 0.001]))
             if hold is not None:
                 await self._until_stuck(tasks)
@@ -172,7 +181,7 @@ class Crowds:
         except asyncpg.PostgresError:
             self._can_hold = False
 
-    async def _until_stuck(self, tasks: Sequence["asyncio.Task[AttemptEnd]"]) -> None:
+    async def _until_stuck(self, tasks: Sequence["asyncio.Future[AttemptEnd]"]) -> None:
         """Wait until every buyer waits for a lock or is done, but not long: some never want this one."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + LONGEST_HOLD_S
@@ -182,11 +191,10 @@ class Crowds:
             if int(await self._holder.fetchval(_WAITING)) >= left:
                 return
 
-    async def _place(self, number: int, order: Order, keys: Sequence[int], random: Random) -> AttemptEnd:
-        """Place an order as the shop's client does, with its retries."""
+    async def place(self, number: int, order: Order, random: Random, *, prepare: bool = True) -> AttemptEnd:
+        """Place an order as the shop's client does, with its retries; buyer ``number`` does it."""
         rules = self._with.contract.buyer
-        shared = keys.index(keys[number]) != number
-        if not shared:
+        if prepare:
             await self._with.backstage.prepare(order)
         end = AttemptEnd(Outcome.ERROR)
         for try_no in range(1, rules.attempts + 1):

@@ -85,6 +85,41 @@ def judge_first(
     return None
 
 
+def judge_restock(product: str, units: int, outcome: Outcome, done: Change | None) -> Mistake | None:
+    """Judge a restock of ``units`` of a product, when nobody else was there."""
+    if outcome is Outcome.UNKNOWN or done is None:
+        return None
+    if outcome is not Outcome.OK:
+        return None if done.is_none else Mistake("broken_operation", f"was answered {outcome.value}, yet: {done}")
+    if (done.stock, done.lines, done.orders) != ({product: units}, {}, 0):
+        return Mistake("conservation", f"a restock of {units} of product {product} changed: {done}")
+    return None
+
+
+def judge_ending(wanted: Mapping[str, int], *, is_over: bool, outcome: Outcome, done: Change | None) -> Mistake | None:
+    """Judge a cancellation, or the release of what an order holds; ``is_over``: it had been ended before.
+
+    ``wanted`` are the order's units by product. Its lines may stay in their table or go with it.
+    """
+    if outcome is Outcome.UNKNOWN or done is None:
+        return None
+    if is_over or outcome is not Outcome.OK:
+        if done.is_none:
+            return None
+        check = "conservation" if is_over else "broken_operation"
+        state = "had ended before" if is_over else "was there"
+        return Mistake(check, f"the order {state}, the answer was {outcome.value}, yet it changed: {done}")
+    if done.is_none:
+        return Mistake("broken_operation", "was answered with a yes, but changed nothing")
+    if done.stock != dict(wanted) or done.orders != -1:
+        return Mistake("conservation", f"an order of {_told(wanted)} was ended, and this changed: {done}")
+    return None
+
+
+def _told(wanted: Mapping[str, int]) -> str:
+    return ", ".join(f"{units} of product {product}" for product, units in wanted.items())
+
+
 def _judge_no(order_class: OrderClass, outcome: Outcome, done: Change | None, short: list[str]) -> Mistake | None:
     if done is not None and not done.is_none:
         return Mistake("ghost_order", f"the answer was {outcome.value}, yet it left a trace: {done}")

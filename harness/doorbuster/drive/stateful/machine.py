@@ -6,13 +6,14 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from doorbuster.drive.stateful.sitting import LARGEST_INT, Counterpart, Finding, Sitting
 from doorbuster.model.stateful import Stateful
 
 # Runs a coroutine in the loop of the shop, from the thread in which Hypothesis lives.
 Await = Callable[[Coroutine[Any, Any, Any]], Any]
+ENDINGS = frozenset({"cancel", "release"})
 _INDEX = st.integers(0, 2)
 _UNITS = st.integers(1, 4)
 
@@ -131,5 +132,15 @@ def _machine(counterpart: Counterpart, wait_for: Await, found: Search) -> type[R
         @rule(number=st.integers(0, 5), index=_INDEX, units=_UNITS)
         def reuse_a_key(self, number: int, index: int, units: int) -> None:
             self._do(self._sitting.reuse(number, index, units))
+
+        @precondition(lambda _: "restock" in counterpart.operators)
+        @rule(index=_INDEX, units=_UNITS)
+        def restock(self, index: int, units: int) -> None:
+            self._do(self._sitting.restock(index, units))
+
+        @precondition(lambda _: not ENDINGS.isdisjoint(counterpart.operators))
+        @rule(kind=st.sampled_from(sorted(ENDINGS)), number=st.integers(0, 5))
+        def end_an_order(self, kind: Any, number: int) -> None:
+            self._do(self._sitting.end_order(kind, number))
 
     return ShopMachine

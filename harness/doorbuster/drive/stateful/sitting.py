@@ -1,7 +1,7 @@
 """One sequence of orders over products of its own, with a model of the stock beside it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
@@ -9,13 +9,24 @@ from uuid import UUID
 
 import asyncpg
 
+from doorbuster.config.parameters import parse_parameters
 from doorbuster.drive.backstage import Backstage, StatementFailed, add_products
+from doorbuster.drive.operations import Operations, restock_order
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer
-from doorbuster.drive.stateful.expect import Change, Mistake, change, judge_again, judge_first, judge_reused
+from doorbuster.drive.stateful.expect import (
+    Change,
+    Mistake,
+    change,
+    judge_again,
+    judge_ending,
+    judge_first,
+    judge_restock,
+    judge_reused,
+)
 from doorbuster.drive.stateful.history import History
 from doorbuster.drive.stateful.ledger import Ledger, Sums
 from doorbuster.drive.workload import ShelfItem, shelf_item
-from doorbuster.model.contract import Contract
+from doorbuster.model.contract import Contract, OperationKind
 from doorbuster.model.order import Blank, Line, Order, OrderClass
 from doorbuster.model.outcome import Outcome
 
@@ -40,6 +51,7 @@ class Past:
     order: Order
     label: str
     end: AttemptEnd
+    is_over: bool = False  # cancelled or released
 
 
 @dataclass(slots=True)
@@ -53,6 +65,8 @@ class Counterpart:
     history: History
     ledger: Ledger | None
     random: Random
+    operations: Operations
+    operators: Mapping[OperationKind, SqlBuyer]
     products: int = 0
     classes: Counter[str] = field(default_factory=Counter)
 
@@ -77,6 +91,12 @@ class Counterpart:
     def retries(self) -> bool:
         """Whether a buyer of this shop may ask again for an order that he already has."""
         return self.claims_key or "unknown" in self.contract.buyer.retry
+
+    def names_order(self, kind: OperationKind) -> bool:
+        """Whether an operation says of which order it is; a release may be of all that is overdue."""
+        return not {"order_id", "order_key", "customer"}.isdisjoint(
+            parse_parameters(self.contract.operations[kind].sql).names
+        )
 
     async def new_items(self, units: Sequence[int]) -> tuple[ShelfItem, ...]:
         """Fresh products with these units."""
@@ -167,7 +187,7 @@ class Sitting:
             return None
         past = self._past[number % len(self._past)]
         confirmed = past.end if past.end.outcome is Outcome.OK else None
-        if confirmed is None or past.order.order_class not in ("valid", "duplicate_lines"):
+        if confirmed is None or past.is_over or past.order.order_class not in ("valid", "duplicate_lines"):
             return None
         end, done = await self._place(past.order, past)
         self._tell(f"order {past.label} again", end)
@@ -176,7 +196,7 @@ class Sitting:
 
     async def reuse(self, number: int, index: int, units: int) -> Finding | None:
         """Another cart under the key of an order of before."""
-        confirmed = [p for p in self._past if p.end.outcome is Outcome.OK]
+        confirmed = [p for p in self._past if p.end.outcome is Outcome.OK and not p.is_over]
         if not confirmed or not self._with.claims_key:
             return None
         past = confirmed[number % len(confirmed)]
@@ -194,6 +214,35 @@ class Sitting:
         self._tell(f"another cart under the key of order {past.label}: {_cart(order)}", end)
         self._with.classes["reused_key"] += 1
         return self._found(judge_reused(end.outcome, done, refuse=self._with.contract.rules.refuse))
+
+    async def restock(self, index: int, units: int) -> Finding | None:
+        """More of a product, by the shop's own way."""
+        if "restock" not in self._with.operators:
+            return None
+        item = self._item(index)
+        order = restock_order(item, units, self._with.random)
+        end = await self._with.operations.run(self._with.operators["restock"], "restock", order)
+        done = await self._settled()
+        self._tell(f"restock of {units} of product {item.product}", end)
+        self._with.classes["restock"] += 1
+        return self._found(judge_restock(item.product, units, end.outcome, done))
+
+    async def end_order(self, kind: OperationKind, number: int) -> Finding | None:
+        """The cancellation or release of an order that was confirmed; it may have ended before."""
+        confirmed = [p for p in self._past if p.end.outcome is Outcome.OK]
+        if not confirmed or kind not in self._with.operators:
+            return None
+        past = confirmed[number % len(confirmed)]
+        worker, is_over = self._with.operators[kind], past.is_over
+        end = await self._with.operations.run(worker, kind, past.order, past.end.order_id)
+        done = await self._settled()
+        self._tell(f"{kind} of order {past.label}{' again' if is_over else ''}", end)
+        self._with.classes[kind] += 1
+        if not self._with.names_order(kind):
+            return None  # which orders it ends is the shop's business; the log tells whether they are in balance
+        past.is_over = is_over or end.outcome is Outcome.OK
+        wanted = _wanted(past.order)
+        return self._found(judge_ending(wanted, is_over=is_over, outcome=end.outcome, done=done))
 
     async def _first(self, order: Order) -> Finding | None:
         label = _label(len(self._past))

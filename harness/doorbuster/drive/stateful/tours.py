@@ -43,6 +43,17 @@ TOURS: dict[str, list[Step]] = {
     "again, when none is left": [lambda s: s.left(1, 0), lambda s: s.again(1)],
     "two lines again": [lambda s: s.cart([(0, 1), (1, 2)]), lambda s: s.again(1)],
     "again after others": [_plain, lambda s: s.cart([(1, 1)]), lambda s: s.again(0), lambda s: s.again(1)],
+    "a restock": [lambda s: s.restock(0, 3), lambda s: s.restock(2, 2), lambda s: s.left(2, 0)],
+    "cancelled": [lambda s: s.end_order("cancel", 0), lambda s: s.left(0, 0)],
+    "cancelled twice": [
+        lambda s: s.cart([(0, 2)]), lambda s: s.end_order("cancel", 0), lambda s: s.end_order("cancel", 0),
+    ],
+    "two lines cancelled": [lambda s: s.cart([(0, 1), (1, 2)]), lambda s: s.end_order("cancel", 1)],
+    "released": [lambda s: s.end_order("release", 0), lambda s: s.left(0, 0)],
+    "released twice": [
+        lambda s: s.cart([(0, 2)]), lambda s: s.end_order("release", 0), lambda s: s.end_order("release", 0),
+    ],
+    "cancelled, then released": [lambda s: s.end_order("cancel", 0), lambda s: s.end_order("release", 0)],
     "key used again": [lambda s: s.reuse(0, 0, 2), lambda s: s.reuse(0, 1, 1)],
 }
 
