@@ -14,6 +14,7 @@ INTERRUPTED = 130
 COMMANDS = {
     "run": "Put a checkout function under test.",
     "cut": "Cut the connection at every place of an order's conversation.",
+    "power": "Does the harness catch every broken function, and no correct one?",
     "crash": "Kill at every statement of the function, or the whole server under load.",
     "report": "Draw a stored run's reports again.",
     "recheck": "Judge a stored run again, without a database.",

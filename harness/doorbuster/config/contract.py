@@ -1,7 +1,7 @@
 """Contract files."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,15 +28,19 @@ class LoadedContract:
     path: Path
 
 
-def load_contract(path: Path) -> LoadedContract:
+def load_contract(path: Path, changes: Mapping[str, Any] | None = None) -> LoadedContract:
     """The contract in the TOML file ``path``; its schema's files become absolute paths, globs expanded.
 
-    ``extends = "other.toml"`` takes over what that file says: tables key by key, anything else as a whole.
+    ``extends = "other.toml"`` takes over what that file says: tables key by key, anything else as a whole. So do
+    ``changes`` with what the file says.
 
     Raises:
         ConfigError: every mistake that can be seen without a database.
     """
     text, content = _whole(path)
+    if changes:
+        content = _merged(content, dict(changes))
+        text = tomli_w.dumps(content)
     contract = validated(Contract, content, path)
     files, mistakes = _schema_files(contract, path)
     mistakes += [Mistake(f"{path}: {key}", message, cure) for key, message, cure in _mistakes(contract)]

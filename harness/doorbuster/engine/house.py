@@ -66,6 +66,21 @@ def open_house(
         NoToxiproxy, ToxiproxyError, PostgresError: a tool is missing or does not start.
         DeployError: the contract's SQL does not deploy.
     """
+    with open_empty_house(tools, known, emit) as house:
+        emit(Preparing(f"deploying {contract.contract.name}"))
+        run_interruptibly(deploy(house.server, house.template, contract, known))
+        for notice in known.notices:
+            emit(Notice(notice))
+        yield house
+
+
+@contextmanager
+def open_empty_house(tools: Tools, known: Known, emit: Callable[[Event], None]) -> Iterator[House]:
+    """Start everything, and deploy nothing: the house's template is a name without a database.
+
+    Raises:
+        NoToxiproxy, ToxiproxyError, PostgresError: a tool is missing or does not start.
+    """
     for left in sweep():
         emit(Notice(f"removed what an earlier run had left: {left}"))
     with ExitStack() as stack:
@@ -78,12 +93,7 @@ def open_house(
         runtime = runtime_of(tools.postgres, guardian)
         server = stack.enter_context(runtime.open())
         known.postgres.update(version=server.version, runtime=server.runtime)
-        emit(Preparing(f"deploying {contract.contract.name}"))
-        template = server.prefix + TEMPLATE
-        run_interruptibly(_deploy(server, template, contract, known))
-        for notice in known.notices:
-            emit(Notice(notice))
-        yield House(guardian, scratch, runtime, server, toxiproxy, template)
+        yield House(guardian, scratch, runtime, server, toxiproxy, server.prefix + TEMPLATE)
         # A run whose own tools died on the way says so, also where no scenario noticed.
         toxiproxy.check_responds()
         run_interruptibly(_check_alive(server))
@@ -107,17 +117,21 @@ async def _check_alive(server: Server) -> None:
         raise HarnessError(f"the server was gone before the run was over: {problem}") from None
 
 
-async def _deploy(server: Server, template: str, contract: LoadedContract, known: Known) -> None:
-    """Deploy the contract's files into the template."""
+async def deploy(server: Server, template: str, contract: LoadedContract, known: Known) -> None:
+    """Deploy the contract's files into a new database, the template.
+
+    Raises:
+        DeployError: the contract's SQL does not deploy.
+    """
     files = [Path(f) for f in contract.contract.schema.files]
 
-    async def deploy(dsn: str) -> None:
+    async def run_files(dsn: str) -> None:
         done = await deploy_files(dsn, files)
         told = (n for n in done.notices if n.severity != "NOTICE")
         known.notices += [f"{n.file.name}:{n.line}: {n.severity}: {n.message}" for n in told]
         known.contract["function_sha256"] = await _function_hash(dsn)
 
-    await Databases(server).create_template(template, deploy)
+    await Databases(server).create_template(template, run_files)
 
 
 _FUNCTIONS = """

@@ -1,0 +1,86 @@
+"""``doorbuster power``: does the harness catch what it must, and leave alone what is right?"""
+
+import random
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from doorbuster.config.mistakes import ConfigError
+from doorbuster.engine.failures import INTERRUPTED, USAGE
+from doorbuster.engine.house import Tools
+from doorbuster.engine.power_run import PowerSettings, measure, repeated
+from doorbuster.engine.power_tasks import library_tasks, names_of, offer
+from doorbuster.engine.store import new_run_folder
+from doorbuster.host.interrupts import interrupts
+from doorbuster.postgres.runtimes import PostgresChoice
+from doorbuster.report.power_console import PowerConsole
+from doorbuster.report.power_files import write_power
+
+EPILOG = """\b
+Exit codes
+  0  every broken function was convicted, no correct one was
+  1  a variant that must be convicted survived, or a correct one was convicted
+  2  usage
+  3  the harness could not do its work
+  4  something could not be put to the test
+  130  interrupted
+
+\b
+Examples
+  doorbuster power                           the whole library against the gate set
+  doorbuster power --only no_lock --times 10 one function, with ten seeds
+  doorbuster power --only correct --set quick
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option("--set", "chosen_set", type=click.Choice(["quick", "gate", "full"]), default="gate", show_default=True,
+              help="The scenarios to try when those that a header names do not convict.")  # fmt: skip
+@click.option("--only", multiple=True, metavar="NAME",
+              help="Only this variant; also 'broken' or 'correct'. May be given again.")  # fmt: skip
+@click.option("--times", type=click.IntRange(1), default=1, show_default=True,
+              help="Try all so often, each time with another seed.")  # fmt: skip
+@click.option("--whole", is_flag=True, help="The whole matrix: do not stop a variant at its first conviction.")
+@click.option("--seed", type=click.IntRange(0), help="Draws the same orders again. Random, and printed, if not given.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True,
+              help="Workers, each with a server of its own.")  # fmt: skip
+@click.option("--keep", is_flag=True, help="Keep what was recorded of every trial, not only of false alarms.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="reports", show_default=True,
+              help="Where the folder with power.json and power.html goes.")  # fmt: skip
+@click.option("--toxiproxy", metavar="PATH|docker[:IMAGE]", help="As for 'doorbuster run'.")
+@click.option("--pg-bin", type=click.Path(path_type=Path), help="As for 'doorbuster run'.")
+@click.option("--quiet", is_flag=True, help="Print what went wrong, and the figures.")
+def command(**options: Any) -> None:
+    """Measure the power of the harness: a library of broken functions, each of which must be convicted by a check that
+    its header names, and of correct ones, none of which may be.
+
+    A broken function meets the scenarios that its header names first, then the others of the set, the cheapest first,
+    and is done at its first conviction by a check that its header names.
+    """
+    seed = random.SystemRandom().randrange(2**31) if options["seed"] is None else options["seed"]
+    try:
+        offered = offer(options["chosen_set"])
+        tasks = library_tasks(offered, seed, options["only"], options["whole"])
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            click.echo(f"doorbuster: {mistake}", err=True)
+        sys.exit(USAGE)
+    folder = new_run_folder(options["out"], "power", datetime.now(UTC).astimezone())
+    settings = PowerSettings(
+        folder, seed, options["times"], options["jobs"], shlex.join(["doorbuster", *sys.argv[1:]]),
+        Tools(options["toxiproxy"], PostgresChoice(pg_bin=options["pg_bin"])), options["keep"],
+    )  # fmt: skip
+    tasks = repeated(tasks, options["times"], seed)
+    console = PowerConsole(len(tasks), options["quiet"])
+    try:
+        with interrupts() as asked:
+            result = measure(tasks, settings, "library", names_of(tasks), console.tell, console.on)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    write_power(folder, result)
+    console.finish(result, str(folder / "power.html"))
+    sys.exit(INTERRUPTED if asked.times and result.exit_code != 1 else result.exit_code)

@@ -1,0 +1,5 @@
+-- mistake: Writes the stock it has read, and undoes by hand what it wrote where a step fails.
+-- seen in: the shop's second checkout
+-- convicted by: oversold conservation partial_order
+-- scenarios: small_crowds last_item_interleaved every_message
+-- contract: application_rollback

@@ -1,0 +1,5 @@
+-- mistake: Atomic, and never oversells; but a retry after a lost answer orders twice, and crossed carts deadlock.
+-- seen in: the function as first published
+-- convicted by: duplicate_order deadlock
+-- scenarios: every_message crossed_carts
+-- contract: first_published

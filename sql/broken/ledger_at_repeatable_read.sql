@@ -1,0 +1,60 @@
+-- mistake: Locks the product, then sums the ledger, at REPEATABLE READ: the sum is as old as the snapshot, which
+--   was taken before the lock.
+-- seen in: PostgreSQL manual, 13.4: a lock taken after the snapshot protects nothing that the snapshot reads
+-- convicted by: oversold
+-- scenarios: last_item_interleaved small_crowds
+-- isolation: repeatable read
+-- contract: ../correct/ledger.toml
+
+create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
+returns jsonb
+language plpgsql
+as $$
+declare
+    new_order_id bigint;
+    goods        numeric := 0;
+    line         record;
+    shelf_price  numeric;
+    there        bigint;
+begin
+    if coalesce(cardinality(order_items_data), 0) = 0 then
+        raise exception 'An order needs at least one item' using errcode = '22023';
+    end if;
+    insert into orders (user_id, total_amount, idempotency_key)
+    values ((order_data ->> 'user_id')::uuid, (order_data ->> 'total_amount')::numeric, order_data ->> 'idempotency_key')
+    on conflict (idempotency_key) do nothing
+    returning id into new_order_id;
+    if new_order_id is null then
+        select id into new_order_id from orders where idempotency_key = order_data ->> 'idempotency_key';
+        return jsonb_build_object('success', true, 'order_id', new_order_id);
+    end if;
+
+    for line in
+        select (item ->> 'product_id')::integer as product, sum((item ->> 'quantity')::integer) as quantity,
+               bool_and((item ->> 'quantity')::integer > 0) as is_good
+        from unnest(order_items_data) as item
+        group by 1 order by 1
+    loop
+        if line.is_good is not true then
+            raise exception 'Every item needs a quantity above zero' using errcode = '22023';
+        end if;
+        select price into shelf_price from products where id = line.product for update;
+        if not found then
+            raise exception 'Unknown product %', line.product using errcode = '22023';
+        end if;
+        select coalesce(sum(units), 0) into there from stock_entries where product_id = line.product;
+        if there < line.quantity then
+            raise exception 'Insufficient stock for product %', line.product;
+        end if;
+        goods := goods + shelf_price * line.quantity;
+        insert into order_items (order_id, product_id, quantity, price_at_time)
+        values (new_order_id, line.product, line.quantity, shelf_price);
+        insert into stock_entries (product_id, order_id, units) values (line.product, new_order_id, -line.quantity);
+    end loop;
+
+    if goods is distinct from (order_data ->> 'total_amount')::numeric then
+        raise exception 'The total is %', goods using errcode = '22023';
+    end if;
+    return jsonb_build_object('success', true, 'order_id', new_order_id);
+end;
+$$;

@@ -1,0 +1,6 @@
+-- mistake: Asks the database three times for one order: over a slow network each question costs a round trip.
+-- seen in: ORMs that load the customer and the prices before they call the function
+-- convicted by: latency
+-- scenarios: slow_network
+-- contract: n_plus_one_round_trips.toml
+-- schema: ../schema.sql ../create_order_with_inventory.sql

@@ -1,0 +1,65 @@
+-- mistake: The stock is lowered by a statement trigger that looks at one of the new lines.
+-- seen in: statement triggers written as if they fired for each row
+-- convicted by: partial_order conservation
+-- scenarios: stateful
+-- contract: unkeyed
+-- schema: ../schema.sql
+
+create function take() returns trigger language plpgsql as $$
+declare
+    one record;
+begin
+    select * into one from added limit 1;
+    update products set stock_quantity = stock_quantity - one.quantity where id = one.product_id;
+    return null;
+end;
+$$;
+create trigger take after insert on order_items referencing new table as added for each statement execute function take();
+
+create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
+returns jsonb
+language plpgsql
+as $$
+declare
+    new_order_id bigint;
+    goods        numeric := 0;
+    line         record;
+    shelf        products;
+begin
+    if coalesce(cardinality(order_items_data), 0) = 0 then
+        raise exception 'An order needs at least one item' using errcode = '22023';
+    end if;
+    insert into orders (user_id, total_amount)
+    values ((order_data ->> 'user_id')::uuid, (order_data ->> 'total_amount')::numeric)
+    returning id into new_order_id;
+
+    for line in
+        select (item ->> 'product_id')::integer as product, sum((item ->> 'quantity')::integer) as quantity,
+               bool_and((item ->> 'quantity')::integer > 0) as is_good
+        from unnest(order_items_data) as item
+        group by 1 order by 1
+    loop
+        if line.is_good is not true then
+            raise exception 'Every item needs a quantity above zero' using errcode = '22023';
+        end if;
+        select * into shelf from products where id = line.product for update;
+        if not found then
+            raise exception 'Unknown product %', line.product using errcode = '22023';
+        end if;
+        if shelf.stock_quantity < line.quantity then
+            raise exception 'Insufficient stock for product %', line.product;
+        end if;
+        goods := goods + shelf.price * line.quantity;
+        insert into inventory_movements (product_id, order_id, quantity_change, movement_type)
+        values (line.product, new_order_id, -line.quantity, 'order');
+    end loop;
+    insert into order_items (order_id, product_id, quantity, price_at_time)
+    select new_order_id, (item ->> 'product_id')::integer, (item ->> 'quantity')::integer, (item ->> 'price')::numeric
+    from unnest(order_items_data) as item;
+
+    if goods is distinct from (order_data ->> 'total_amount')::numeric then
+        raise exception 'The total is %', goods using errcode = '22023';
+    end if;
+    return jsonb_build_object('success', true, 'order_id', new_order_id);
+end;
+$$;

@@ -1,0 +1,6 @@
+-- mistake: Order, lines and stock in calls of their own: a buyer who comes between them, or a timeout, leaves an
+--   order without deduction.
+-- seen in: the shop's first checkout
+-- convicted by: oversold conservation partial_order duplicate_order
+-- scenarios: small_crowds last_item_interleaved every_message
+-- contract: two_calls

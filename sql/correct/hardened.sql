@@ -1,0 +1,3 @@
+-- design: The hardened function that comes with the harness, with its constraints.
+-- isolation: read committed, repeatable read, serializable
+-- contract: create_order_with_inventory
