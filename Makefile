@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: gate test lint peers bench clean
+.PHONY: gate test lint peers bench reference clean
 
 # The main job: the hardened function through the gate set. Leaves reports/<run>/report.html and result.json.
 gate: $(VENV)/.run
@@ -37,6 +37,10 @@ $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[dev]'
 	touch $@ $(VENV)/.run
+
+# docs/reference.md, from the code.
+reference: $(VENV)/.dev
+	$(BIN)/python -m tests.docs.reference
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -114,6 +114,7 @@ def run(
     disposable: bool = False,
     pg_bin: str | Path | None = None,
     toxiproxy: str | None = None,
+    budget_s: float | None = None,
     progress: bool = False,
 ) -> Result:
     """Put a shop under test, as ``doorbuster run`` does; the options are the command line's.
@@ -133,6 +134,7 @@ def run(
         seed=random.SystemRandom().randrange(2**31) if seed is None else seed,
         command="doorbuster.run(" + ", ".join(map(repr, chosen)) + ")",
         tools=Tools(toxiproxy, choice),
+        budget_s=budget_s,
     )
     return _outside_of_loops(job, settings, progress)
 

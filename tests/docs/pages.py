@@ -45,8 +45,8 @@ def commands(text: str) -> Iterator[Command]:
         yield Command(line, tuple(rest[: len(rest) - len(ends)]), ends[0] if ends else 0)
 
 
-def follow(page: str, folder: Path) -> int:
-    """Do in ``folder`` what a page says, in its order; how many commands that were."""
+def follow(page: str, folder: Path, only: str = "") -> int:
+    """Do in ``folder`` what a page says, in its order; how many commands that were. ``only`` those that begin so."""
     done = 0
     for block in blocks(page):
         if block.name:
@@ -54,9 +54,41 @@ def follow(page: str, folder: Path) -> int:
             (folder / block.name).write_text(block.text)
         elif block.language == "console":
             for command in commands(block.text):
+                if not command.line.startswith(only):
+                    continue
                 _run(command, folder)
                 done += 1
     return done
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link of a page to a file beside it, and to a heading in it."""
+
+    target: Path
+    heading: str
+
+    def __str__(self) -> str:
+        return f"{self.target.name}#{self.heading}"
+
+    def leads(self) -> bool:
+        """Whether the file is there, and has the heading."""
+        return self.target.exists() and (not self.heading or self.heading in _headings(self.target.read_text()))
+
+
+def links(page: Path) -> Iterator[Link]:
+    """A page's links to other files; those to the outside are not followed."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for to in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" not in to:
+            file, _, heading = to.partition("#")
+            yield Link((page.parent / file).resolve() if file else page, heading)
+
+
+def _headings(text: str) -> set[str]:
+    """The anchors that a forge makes of a page's headings."""
+    found = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in found}
 
 
 def environment() -> dict[str, str]:

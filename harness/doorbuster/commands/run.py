@@ -1,5 +1,6 @@
 """``doorbuster run``: the gate."""
 
+import re
 from typing import Any
 
 import click
@@ -21,15 +22,31 @@ Exit codes
 Examples
   doorbuster run                                   the gate set on the hardened function
   doorbuster run last_item --seed 7                one scenario, with a seed
+  doorbuster run --budget 20s                      what finds most, in about that time; the rest is not reached
   doorbuster run -c scenarios/contracts/two_calls.toml
   doorbuster run -c doorbuster.toml                a project: contract, scenarios, own checks, waivers
 """
+
+
+_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def _seconds(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
+    """``60s``, ``5m``, ``1.5h`` or a number of seconds, in seconds."""
+    if given is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", given.strip())
+    if not found or float(found[1]) == 0:
+        raise click.BadParameter(f"{given!r} is no duration; write it as 60s or 5m")
+    return float(found[1]) * _UNITS[found[2]]
 
 
 @click.command(epilog=EPILOG)
 @click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...")
 @click.option("--set", "chosen_set", type=click.Choice(["quick", "gate", "full"]),
               help="The standing scenarios to run when none is named; gate, if the project says nothing.")  # fmt: skip
+@click.option("--budget", callback=_seconds, metavar="60s", help="Spend no more than about this time, on the scenarios "
+              "that find most in it; the report says which were not reached, and they do not count.")  # fmt: skip
 @running_options
 def command(scenarios: tuple[str, ...], chosen_set: Any, **options: Any) -> None:
     """Put a checkout function under test.

@@ -73,6 +73,7 @@ def run_job(load: Callable[[], Job], options: Mapping[str, Any]) -> NoReturn:
         seed=random.SystemRandom().randrange(2**31) if seed is None else seed,
         command=shlex.join(["doorbuster", *map(redacted, sys.argv[1:])]),
         tools=Tools(options["toxiproxy"], postgres),
+        budget_s=options.get("budget"),
     )
     reports = all_reports(
         ReportSettings(

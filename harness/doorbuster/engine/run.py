@@ -3,12 +3,13 @@
 import platform
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import doorbuster
+from doorbuster.engine.budget import Budget, measured, remembered
 from doorbuster.engine.errors import HarnessError
 from doorbuster.engine.failures import explain
 from doorbuster.engine.first_order import place_first_order, unusable
@@ -39,6 +40,7 @@ class RunSettings:
     seed: int
     command: str
     tools: Tools = field(default_factory=Tools)
+    budget_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class _Progress:
     known: Known = field(default_factory=Known)
     error: str | None = None
     exit_code: int | None = None
+    not_reached: tuple[str, ...] = ()
 
 
 def run(job: Job, settings: RunSettings, emit: Emit) -> RunResult:
@@ -56,29 +59,44 @@ def run(job: Job, settings: RunSettings, emit: Emit) -> RunResult:
     started, clock = datetime.now(UTC).astimezone(), time.monotonic()
     folder = new_run_folder(settings.out, job.contract.contract.name, started)
     save_texts(folder, job)
-    names = tuple(s.scenario.name for s in job.scenarios)
+    plan = _plan(job, settings, clock)
+    names = tuple(plan.left) if plan else tuple(s.scenario.name for s in job.scenarios)
     emit(RunStarted(folder, job.contract.contract.name, names, settings.seed))
     so_far = _Progress()
     so_far.known.contract.update(name=job.contract.contract.name, function_sha256="")
-    _run_safely(job, settings, folder, so_far, emit)
+    _run_safely(job, settings, plan, folder, so_far, emit)
     so_far.known.notices += unneeded(so_far.scenarios, job.waivers)
     result = _result(job, so_far, settings, started, time.monotonic() - clock)
     emit(RunFinished(folder, result))
     return result
 
 
-def _run_safely(job: Job, settings: RunSettings, folder: Path, so_far: _Progress, emit: Emit) -> None:
+def _plan(job: Job, settings: RunSettings, started: float) -> Budget | None:
+    if settings.budget_s is None:
+        return None
+    scenarios = [loaded.scenario for loaded in job.scenarios]
+    known = remembered(measured(scenarios), settings.out, job.contract.contract.name)
+    return Budget([scenario.name for scenario in scenarios], known, started + settings.budget_s)
+
+
+def _run_safely(
+    job: Job, settings: RunSettings, plan: Budget | None, folder: Path, so_far: _Progress, emit: Emit
+) -> None:
     try:
         with open_house(job.contract, settings.tools, so_far.known, emit) as house:
-            _run_all(house, job, settings, folder, so_far, emit)
+            _run_all(house, job, settings, plan, folder, so_far, emit)
     except BaseException as problem:
         failure = explain(problem)
         so_far.error, so_far.exit_code = failure.message, failure.exit_code
         if failure.details:
             so_far.known.notices.append(failure.details)
+    if plan is not None:
+        so_far.not_reached = tuple(plan.left)
 
 
-def _run_all(house: House, job: Job, settings: RunSettings, folder: Path, so_far: _Progress, emit: Emit) -> None:
+def _run_all(
+    house: House, job: Job, settings: RunSettings, plan: Budget | None, folder: Path, so_far: _Progress, emit: Emit
+) -> None:
     contract = job.contract.contract
     emit(Preparing("one plain order"))
     end = run_interruptibly(place_first_order(house.server, house.template, contract, settings.seed))
@@ -86,8 +104,18 @@ def _run_all(house: House, job: Job, settings: RunSettings, folder: Path, so_far
         so_far.scenarios.append(failed)
         emit(ScenarioFinished(failed))
         return
-    for loaded in job.scenarios:
-        _run_one(house, loaded.scenario, job, settings, folder, so_far, emit)
+    for scenario in _in_turn(job, plan):
+        _run_one(house, scenario, job, settings, folder, so_far, emit)
+
+
+def _in_turn(job: Job, plan: Budget | None) -> Iterator[Scenario]:
+    """All scenarios in their order; with a budget those that fit, in its order."""
+    if plan is None:
+        yield from (loaded.scenario for loaded in job.scenarios)
+        return
+    by_name = {loaded.scenario.name: loaded.scenario for loaded in job.scenarios}
+    while (name := plan.next()) is not None:
+        yield by_name[name]
 
 
 def _run_one(
@@ -174,4 +202,6 @@ def _result(
         notices=tuple(so_far.known.notices),
         error=so_far.error,
         sources=source_lines(job.contract),
+        budget_s=settings.budget_s,
+        not_reached=so_far.not_reached,
     )

@@ -125,7 +125,10 @@ class SourceLine:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A whole run. ``started`` is ISO 8601 with offset; ``duration_s`` excludes the writing of reports."""
+    """A whole run. ``started`` is ISO 8601 with offset; ``duration_s`` excludes the writing of reports.
+
+    ``not_reached`` are the scenarios for which a ``budget_s``, in seconds, was too short.
+    """
 
     verdict: Verdict
     exit_code: int
@@ -141,6 +144,8 @@ class RunResult:
     notices: tuple[str, ...] = ()
     error: str | None = None
     sources: tuple[SourceLine, ...] = ()
+    budget_s: float | None = None
+    not_reached: tuple[str, ...] = ()
     schema: str = SCHEMA
 
     def as_dict(self) -> dict[str, Any]:

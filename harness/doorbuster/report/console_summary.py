@@ -29,7 +29,7 @@ from doorbuster.report.story import (
     unexercised,
 )
 from doorbuster.report.text import count, outcomes_in_words, seconds, shortened, stall_in_words
-from doorbuster.report.verdict import SYMBOLS, sentence
+from doorbuster.report.verdict import SYMBOLS, not_reached, sentence
 
 _MAX_STORIES = 6  # one screen; report.html has them all
 _MAX_LINES = 8
@@ -44,6 +44,8 @@ def summary(
         yield _table(result, guard)
     yield from _stories(failures(result, texts), show)
     yield from _section("Required, but not put to the test", [_gap(g) for g in gaps(result) if g.required], show)
+    if missed := not_reached(result):
+        yield _unbroken(foreign(missed, guard, "bold"))
     if verbose:
         yield from _section("Not exercised", [_unexercised(u) for u in unexercised(result)], show)
     yield from _section("Faults", _fault_lines(result), show)

@@ -24,7 +24,7 @@ from doorbuster.report.story import (
     relaxed_together,
 )
 from doorbuster.report.text import clean, count, outcomes_in_words, shortened, value_text
-from doorbuster.report.verdict import SYMBOLS, WORDS, headline, sentence
+from doorbuster.report.verdict import SYMBOLS, WORDS, headline, not_reached, sentence
 
 MAX_ANNOTATIONS = 10  # GitHub shows ten errors a step and drops the rest
 _MAX_SUMMARY_BYTES = 1_000_000  # GitHub refuses a summary above 1 MiB
@@ -109,6 +109,8 @@ def escaped(text: str) -> str:
 def summary(result: RunResult, texts: Texts) -> str:
     """The run as Markdown; cut at a line's end where GitHub would refuse it."""
     parts = [f"## {SYMBOLS[result.verdict]} Doorbuster: {headline(result)}", "", escaped(sentence(result)), ""]
+    if missed := not_reached(result):
+        parts += [escaped(f"{missed}."), ""]
     parts += _overview(result)
     for failure in failures(result, texts):
         parts += _failure(failure)

@@ -52,6 +52,7 @@ def as_html(result: RunResult, texts: Texts, folder: Path | None = None) -> str:
         texts=texts,
         headline=verdict.headline(result),
         sentence=verdict.sentence(result),
+        not_reached=verdict.not_reached(result),
         failures=story.by_subject(story.failures(result, texts)),
         gaps=[gap for gap in story.gaps(result) if gap.required],
         unexercised=story.unexercised(result),

@@ -42,6 +42,7 @@ def as_xml(result: RunResult, texts: Texts) -> str:
     root = Element("testsuites", name="doorbuster", time=f"{result.duration_s:.3f}")
     for scenario in result.scenarios:
         _suite(root, scenario, result, texts)
+    _unreached(root, result)
     if result.verdict is not Verdict.PASS and not _shows_trouble(root):
         _run_suite(root, result)
     _count(root)
@@ -49,6 +50,13 @@ def as_xml(result: RunResult, texts: Texts) -> str:
         _count(suite)
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _unreached(root: Element, result: RunResult) -> None:
+    for name in map(clean, result.not_reached):
+        suite = SubElement(root, "testsuite", name=name, timestamp=clean(result.started))
+        case = SubElement(suite, "testcase", classname=f"doorbuster.{name}", name="scenario", time="0")
+        SubElement(case, "skipped", message="not reached within the budget")
 
 
 def _suite(root: Element, scenario: ScenarioResult, result: RunResult, texts: Texts) -> None:

@@ -7,7 +7,7 @@ from doorbuster.model.check import ThresholdResult, ThresholdStatus
 from doorbuster.model.result import RunResult
 from doorbuster.model.verdict import Verdict
 from doorbuster.report.story import LIMITS, Failure, failures, gaps, severity, threshold_value
-from doorbuster.report.text import clean, count, milliseconds, number, shortened
+from doorbuster.report.text import clean, count, milliseconds, number, seconds, shortened
 
 INTERRUPTED = 130
 
@@ -68,6 +68,11 @@ def sentence(result: RunResult) -> str:
 
 
 def _pass(result: RunResult) -> str:
+    if result.not_reached:
+        return (
+            f"Nothing wrong within {_budget(result)}: in {_extent(result)} every required check was put to the test "
+            f"and held. Not reached, so not tested: {_listed(map(clean, result.not_reached))}."
+        )
     return (
         f"Safe to ship: in {_extent(result)} every required check was put to the test and held, "
         "and every limit was met."
@@ -96,7 +101,19 @@ def _error(result: RunResult) -> str:
     return f"No verdict: the harness could not do its work, which says nothing about the checkout: {why}."
 
 
+def not_reached(result: RunResult) -> str:
+    """Which scenarios a budget was too short for, all of them; empty where there are none."""
+    names = ", ".join(map(clean, result.not_reached))
+    return f"Not reached within {_budget(result)}, so not tested: {names}" if names else ""
+
+
+def _budget(result: RunResult) -> str:
+    return f"the budget of {seconds(result.budget_s or 0)}"
+
+
 def _inconclusive(result: RunResult) -> str:
+    if result.not_reached and not result.scenarios:
+        return f"No verdict: no scenario was reached within {_budget(result)}."
     missing = [gap for gap in gaps(result) if gap.required]
     if not missing:
         return f"No verdict: nothing wrong was seen, but the run ({_extent(result)}) proves too little."
