@@ -18,13 +18,13 @@ import click
 import pytest
 from doorbuster import pytest_plugin
 from doorbuster.cli import COMMANDS
+from doorbuster.engine.faults import ALL_FAULTS
 from doorbuster.host.resources import resource
 from doorbuster.judge.checks import standard_checks
 from doorbuster.model.contract import Contract
 from doorbuster.model.project import Project
 from doorbuster.model.scenario import Scenario
 from doorbuster.model.verdict import Verdict
-from doorbuster.network.faults import FAULTS
 
 from tests.docs.pages import DOCS
 
@@ -187,8 +187,8 @@ def _default(key: "Field[Any]") -> str:
 
 
 def _faults() -> Iterator[str]:
-    yield "`kind` of a scenario's `[[faults]]`, with their `parameters`; [own ones](own-faults.md) are a file each."
-    for kind, fault in FAULTS.items():
+    yield "`kind` of a scenario's `[[faults]]`, with their `parameters`."
+    for kind, fault in ALL_FAULTS.items():
         yield f"### `{kind}`"
         yield _prose(fault.__doc__ or "")
         own = [f for f in fields(fault) if f.init]
