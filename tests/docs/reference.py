@@ -31,7 +31,7 @@ from tests.docs.pages import DOCS
 PAGE = DOCS / "reference.md"
 HEAD = """# Reference
 
-Written from the code by `make reference`; a test holds the two together. Words and their meaning stand in the pages that
+Written from the code by `make reference`; a test holds the two together. What the words mean stands in the pages that
 [the index](README.md) lists.
 """
 EXIT_CODES = {
@@ -128,20 +128,28 @@ def _files() -> Iterator[str]:
            "them.")  # fmt: skip
     for title, model in (("A contract", Contract), ("A scenario", Scenario), ("doorbuster.toml", Project)):
         yield f"### {title}"
-        yield from _keys(model, "")
+        yield from _keys(model, "", {})
 
 
-def _keys(model: Any, prefix: str) -> Iterator[str]:
+def _keys(model: Any, prefix: str, known: dict[Any, str]) -> Iterator[str]:
+    """A table's keys, and the tables in it; what is ``known`` under another name is only referred to."""
     if model.__doc__ and not model.__doc__.startswith(f"{model.__name__}("):
         yield _prose(model.__doc__)
     hints = get_type_hints(model)
     yield _table(("key", "value", "default"), (_key(f, hints[f.name], prefix) for f in fields(model)))
+    again: dict[str, list[str]] = {}
     for key in fields(model):
+        several = get_origin(hints[key.name]) is tuple or "tuple[" in str(hints[key.name])
+        mark = f"[[{prefix}{key.name}]]" if several else f"[{prefix}{key.name}]"
         for inner in _models_in(hints[key.name]):
-            several = get_origin(hints[key.name]) is tuple or "tuple[" in str(hints[key.name])
-            mark = f"[[{prefix}{key.name}]]" if several else f"[{prefix}{key.name}]"
+            if inner in known:
+                again.setdefault(known[inner], []).append(mark)
+                continue
+            known[inner] = mark
             yield f"#### `{mark}`"
-            yield from _keys(inner, f"{prefix}{key.name}.")
+            yield from _keys(inner, f"{prefix}{key.name}.", known)
+    for first, others in again.items():
+        yield f"{', '.join(f'`{mark}`' for mark in others)}: as `{first}`."
 
 
 def _key(key: "Field[Any]", hint: Any, prefix: str) -> tuple[str, str, str]:
@@ -207,7 +215,8 @@ def _checks() -> str:
 def _pytest() -> str:
     """The plug-in's options, ini keys, marker and fixtures."""
     options = pytest_plugin._OPTIONS
-    rows = [(f"`--doorbuster-{name}`, ini `doorbuster_{name.replace('-', '_')}`", text) for name, text in options.items()]
+    ini = {name: f"ini `doorbuster_{name.replace('-', '_')}`" for name in options}
+    rows = [(f"`--doorbuster-{name}`, {ini[name]}", text) for name, text in options.items()]
     rows.append(("ini `doorbuster_scenarios`", "patterns of scenario files to collect as tests"))
     rows.append((f"`@pytest.mark.{pytest_plugin._MARKER.partition(':')[0]}`", pytest_plugin._MARKER.partition(": ")[2]))
     for name, value in vars(pytest_plugin).items():

@@ -14,6 +14,7 @@ from doorbuster.report.result_json import as_json
 
 from tests.report import samples
 
+
 def known(seconds: float, *convicts: str) -> Known:
     return Known(seconds, frozenset(convicts))
 
