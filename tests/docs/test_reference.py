@@ -1,3 +1,5 @@
+from doorbuster.model.verdict import Verdict
+
 from tests.docs import reference
 
 
@@ -12,5 +14,5 @@ def test_it_has_every_exit_code_command_and_check() -> None:
     page = reference.page()
     assert all(f"### `doorbuster {name} " in page for name in COMMANDS)
     assert all(f"| `{name}` |" in page for name in standard_checks())
-    assert set(reference.VERDICTS) == set(reference.Verdict)
+    assert set(reference.VERDICTS) == set(Verdict)
     assert "fixture `place_order`" in page
