@@ -27,7 +27,6 @@ BOOK = AnswerBook(
         (Answer(sqlstate="08003"), Outcome.UNKNOWN),
         (Answer(sqlstate="40003"), Outcome.UNKNOWN),
         (Answer(status=503), Outcome.UNKNOWN),
-        (Answer(status=404), Outcome.ERROR),
     ],
 )
 def test_an_answer_has_the_outcome_its_rule_says(answer: Answer, outcome: Outcome) -> None:
@@ -53,3 +52,17 @@ def test_the_order_id_is_text_or_nothing() -> None:
 def test_rules_that_do_not_compile_are_all_named() -> None:
     bad = Answers(ok=(AnswerRule(result="success"), AnswerRule(message="(")), order_id="$.a == nope")
     assert [key for key, _ in check_rules(bad)] == ["ok.0", "ok.1", "order_id"]
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 404])
+def test_an_http_answer_that_no_rule_knows_is_quoted(status: int) -> None:
+    book = AnswerBook(Answers(ok=(AnswerRule(status=201),)))
+    with pytest.raises(UnmatchedAnswer, match=f"matches {status} with no such page"):
+        book.classify(Answer(step="place", status=status, message="no such page"))
+
+
+def test_a_rule_may_ask_for_a_status_and_for_what_the_body_says() -> None:
+    rule = AnswerRule(status=400, result='$.code == "P0001"')
+    book = AnswerBook(Answers(ok=(AnswerRule(status=200),), sold_out=(rule,), refused=(AnswerRule(status=400),)))
+    assert book.classify(Answer(status=400, value={"code": "P0001"})) is Outcome.SOLD_OUT
+    assert book.classify(Answer(status=400, value={"code": "22023"})) is Outcome.REFUSED

@@ -68,7 +68,7 @@ def test_a_good_contract_has_no_mistake(tmp_path: Path) -> None:
         ('"shop.sql"', '"shop.sq"', r"schema\.files: nothing matches 'shop.sq'"),
         (":order_key", ":orderkey", r"place\.sql: unknown parameter :orderkey in line 1"),
         ("ok = [{}]", 'ok = [{ result = "x" }]', r"answers\.ok\.0: 'x' is no path"),
-        ('sql = "select place(:order_key, :product::int)"', "", r"place: needs either 'sql' or"),
+        ('sql = "select place(:order_key, :product::int)"', "", r"place: needs one of 'sql'"),
         ("name", "name == ", r"is not valid TOML: .*line 2"),
     ],
 )

@@ -26,7 +26,11 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a step of a flow was answered with: a ``value`` of JSON types, or an error (``sqlstate`` or ``status``)."""
+    """What a step of a flow was answered with: a ``value`` of JSON types, or an error by its ``sqlstate``.
+
+    Over HTTP ``status`` is always there, ``message`` is the body's text, and ``value`` what it says
+    as JSON, if it does.
+    """
 
     step: str = ""
     value: Any = None
@@ -41,10 +45,14 @@ class Answer:
 
 
 class UnmatchedAnswer(Exception):
-    """An answer that is no error and that no rule of the contract knows: the contract is incomplete."""
+    """An answer that no rule of the contract knows, and that does not speak for itself: the contract is incomplete."""
 
     def __init__(self, answer: Answer) -> None:
-        super().__init__(f"no rule in [answers] matches {json.dumps(answer.value, default=str)[:500]}")
+        told = json.dumps(answer.value, default=str)
+        if answer.status is not None:
+            step = f" to {answer.step!r}" if answer.step not in ("", "place") else ""
+            told = f"{answer.status}{step} with {answer.message or 'an empty body'}"
+        super().__init__(f"no rule in [answers] matches {told[:500]}")
         self.answer = answer
 
 
@@ -72,15 +80,16 @@ class AnswerBook:
         """The outcome of an attempt whose last answer is ``answer``.
 
         Raises:
-            UnmatchedAnswer: it is no error and no rule matches.
+            UnmatchedAnswer: no rule matches, and it is neither an error of the database nor a 5xx, which leaves open
+                what happened.
         """
         for outcome, _, matches in self._rules:
             if matches(answer):
                 return outcome
         if answer.sqlstate is not None:
             return Outcome.UNKNOWN if _INDEFINITE.fullmatch(answer.sqlstate) else Outcome.ERROR
-        if answer.status is not None and answer.status >= 400:
-            return Outcome.UNKNOWN if answer.status >= 500 else Outcome.ERROR
+        if answer.status is not None and answer.status >= 500:
+            return Outcome.UNKNOWN
         raise UnmatchedAnswer(answer)
 
     def stops(self, answer: Answer) -> Outcome | None:

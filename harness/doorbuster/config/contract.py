@@ -9,11 +9,13 @@ from typing import Any
 import tomli_w
 
 from doorbuster.config.answers import check_rules
+from doorbuster.config.http_place import http_mistakes
 from doorbuster.config.mistakes import ConfigError, Mistake
 from doorbuster.config.parameters import unknown_parameters
 from doorbuster.config.toml_file import read_toml, validated
 from doorbuster.model.contract import Contract
 
+_WAYS = ("sql", "steps", "http")
 _PRODUCT = ("product", "quantity", "price")
 _ORDER = ("order_key", "attempt", "customer", "lines", "total", *_PRODUCT)
 _OPERATION = {"restock": ("attempt", *_PRODUCT), "cancel": ("order_id", *_ORDER), "release": ("order_id", *_ORDER)}
@@ -44,9 +46,28 @@ def load_contract(path: Path, changes: Mapping[str, Any] | None = None) -> Loade
     contract = validated(Contract, content, path)
     files, mistakes = _schema_files(contract, path)
     mistakes += [Mistake(f"{path}: {key}", message, cure) for key, message, cure in _mistakes(contract)]
+    mistakes += _folder_mistakes(contract, path)
     if mistakes:
         raise ConfigError(mistakes)
-    return LoadedContract(replace(contract, schema=replace(contract.schema, files=files)), text, path)
+    return LoadedContract(_placed(contract, files, path), text, path)
+
+
+def _placed(contract: Contract, files: tuple[str, ...], path: Path) -> Contract:
+    """The contract with its paths absolute."""
+    placed = replace(contract, schema=replace(contract.schema, files=files))
+    http = placed.place.http
+    if http is None:
+        return placed
+    server = replace(http.server, folder=str((path.parent / http.server.folder).resolve()))
+    return replace(placed, place=replace(placed.place, http=replace(http, server=server)))
+
+
+def _folder_mistakes(contract: Contract, path: Path) -> list[Mistake]:
+    http = contract.place.http
+    if http is None or (path.parent / http.server.folder).is_dir():
+        return []
+    cure = f"Paths are relative to the contract; looked for {path.parent / http.server.folder}."
+    return [Mistake(f"{path}: place.http.server.folder", f"{http.server.folder!r} is no folder", cure)]
 
 
 def _whole(path: Path, above: tuple[Path, ...] = ()) -> tuple[str, dict[str, Any]]:
@@ -61,8 +82,24 @@ def _whole(path: Path, above: tuple[Path, ...] = ()) -> tuple[str, dict[str, Any
     schema = inherited.get("schema")
     if isinstance(schema, dict) and isinstance(schema.get("files"), list):
         schema["files"] = [str((base.parent / str(f)).absolute()) for f in schema["files"]]
+    if isinstance(server := _at(inherited, "place", "http", "server"), dict):
+        server["folder"] = str((base.parent / str(server.get("folder", "."))).absolute())
+    _forget_other_ways(inherited.get("place"), content.get("place"))
     whole = _merged(inherited, content)
     return tomli_w.dumps(whole), whole
+
+
+def _at(content: Any, *keys: str) -> Any:
+    for key in keys:
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
+
+
+def _forget_other_ways(inherited: Any, own: Any) -> None:
+    """Who says in a way of his own how an order is placed does not want the inherited one beside it."""
+    if isinstance(inherited, dict) and isinstance(own, dict) and any(way in own for way in _WAYS):
+        for way in (way for way in _WAYS if way not in own):
+            inherited.pop(way, None)
 
 
 def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
@@ -99,8 +136,9 @@ def _expanded(base: Path, pattern: str) -> list[Path]:
 def _mistakes(contract: Contract) -> Iterator[tuple[str, str, str]]:
     """Every mistake inside the contract, as (key, message, cure)."""
     place = contract.place
-    if (place.sql is None) == (not place.steps):
-        yield "place", "needs either 'sql' or [[place.steps]]", "Give one statement, or the steps of a flow, not both."
+    if [place.sql is not None, bool(place.steps), place.http is not None].count(True) != 1:
+        message = "needs one of 'sql', [[place.steps]] and [place.http]"
+        yield "place", message, "Give one statement, the steps of a flow, or requests; not two of them."
     if place.sql is not None and place.compensate:
         yield "place.compensate", "only a flow of steps has something to compensate", "Remove it."
     if not contract.stock:
@@ -113,6 +151,7 @@ def _mistakes(contract: Contract) -> Iterator[tuple[str, str, str]]:
         if ":order_id" in operation.sql and kind != "restock" and contract.answers.order_id is None:
             cure = "Say where an order's answer has it, or find the order by :order_key or :customer."
             yield f"{kind}.sql", "uses :order_id, but 'answers.order_id' is missing", cure
+    yield from http_mistakes(contract, _ORDER)
     yield from _parameter_mistakes(contract)
 
 

@@ -1,9 +1,7 @@
 """A buyer with a connection of its own, who places orders through it and knows what became of each attempt."""
 
-import asyncio
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +9,7 @@ import asyncpg
 
 from doorbuster.config.answers import Answer, AnswerBook
 from doorbuster.drive.flow import Call, Flow, answer_value, arguments, order_parameters
+from doorbuster.drive.patience import in_time
 from doorbuster.drive.tagging import TAG_PARAMETER, TAG_SETTING
 from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
@@ -125,20 +124,17 @@ class SqlBuyer:
             UnmatchedAnswer: an answer that the contract does not know.
             KeyError, ValueError: a parameter without a value, or with one of the wrong type.
         """
-        task = asyncio.ensure_future(self._place(order, attempt, known or {}))
-        try:
-            done, _ = await asyncio.wait({task}, timeout=self._timeout_s)
-        except asyncio.CancelledError:
+        seen: tuple[bool, int | None] = (True, None)
+
+        def drop() -> None:
+            nonlocal seen
+            seen = self._connection is None, self._pid()
             self.close()
-            await _abandon(task)
-            raise
-        if done:
-            return task.result()
-        connecting = self._connection is None
-        pid = self._pid()
-        # A cancel request would open another connection through the same broken network, and hang there: cut the line.
-        self.close()
-        await _abandon(task)
+
+        end = await in_time(self._place(order, attempt, known or {}), self._timeout_s, drop)
+        if end is not None:
+            return end
+        connecting, pid = seen
         return AttemptEnd(Outcome.UNKNOWN, code="connect_timeout" if connecting else "timeout", backend_pid=pid)
 
     async def _place(self, order: Order, attempt: int, known: Mapping[str, Any]) -> AttemptEnd:
@@ -266,12 +262,6 @@ class SqlBuyer:
 
 def _of_the_session(settings: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in settings.items() if not _OF_THE_ORDER.search(text)}
-
-
-async def _abandon(task: "asyncio.Future[Any]") -> None:
-    task.cancel()
-    with suppress(BaseException):
-        await task
 
 
 def _how_lost(problem: BaseException) -> str:

@@ -19,6 +19,7 @@ from doorbuster.drive.load.plan import write_plan
 from doorbuster.drive.workload import shelf
 from doorbuster.engine.failures import explain
 from doorbuster.engine.house import House, Known, Tools, open_house
+from doorbuster.engine.links import open_links
 from doorbuster.engine.load import load_plan, workload_of
 from doorbuster.engine.loading import Job, load_job
 from doorbuster.engine.shop import open_shop as opened
@@ -102,9 +103,9 @@ async def _open_until_left(house: House, job: Job, folder: Path, seed: int, emit
     async with opened(house.server, house.template, "shop_by_hand", contract, items) as shop:
         with facts(folder, seed) as known:
             known["start_us"] = time.time_ns() // 1000
-            with house.toxiproxy.proxy("by_hand", f"{house.server.host}:{house.server.port}") as proxy:
+            async with open_links(house.toxiproxy, house.guardian, shop.direct, contract, "by_hand", folder) as links:
                 path = house.scratch / "by_hand.plan.json"
-                write_plan(load_plan(shop, proxy, contract, scenario, seed, folder), path)
+                write_plan(load_plan(shop, links.entrance, contract, scenario, seed, folder), path)
                 print(path, flush=True)
                 await asyncio.to_thread(sys.stdin.read)
             emit(Judging(SCENARIO))

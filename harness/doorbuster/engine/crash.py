@@ -111,7 +111,7 @@ async def _at_statements(stage: Stage, crash: Crash, server: Server) -> None:
             try:
                 reached = await driver.rehearse(clean[0])
                 await driver.listen(clean[1])
-                reached = needed(points, reached, single_call=len(contract.place.calls) == 1)
+                reached = needed(points, reached, single_call=len(contract.place.call_names) == 1)
                 places = crash_places(crash, reached, tuple(driver.gaps.values()))
                 items = carts(contract, crash.lines, len(clean), len(places))
                 await add_products(shop.connection, contract, [i for cart in items for i in cart])

@@ -152,7 +152,7 @@ def _pair(house: House, direct: Target, number: int, stack: ExitStack) -> Cutter
 
 
 def _messages(contract: Contract, conversation: Conversation) -> list[dict[str, Any]]:
-    calls = [step.name for step in contract.place.calls]
+    calls = contract.place.call_names
     return [
         {
             "direction": m.direction, "call": calls[m.exchange] if m.exchange < len(calls) else "", "message": m.name,

@@ -1,11 +1,13 @@
 """One plain order before anything else: a function that fails every call is caught in the first second."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from random import Random
 
-from doorbuster.config.answers import AnswerBook, UnmatchedAnswer
+from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive.backstage import Backstage
-from doorbuster.drive.flow import compile_flow
-from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer
+from doorbuster.drive.buyer import buyers_of
+from doorbuster.drive.sql_buyer import AttemptEnd, Target
 from doorbuster.drive.workload import random_order, shelf
 from doorbuster.engine.errors import UsageError
 from doorbuster.engine.shop import open_shop
@@ -17,21 +19,27 @@ from doorbuster.model.scenario import Workload
 from doorbuster.model.server import Server
 from doorbuster.model.verdict import Verdict
 
+# From the database to where buyers go.
+Entrance = Callable[[Target], AbstractAsyncContextManager[Target]]
 NAME = "plain_order"
 _PLAIN = Workload(arrivals="burst", buyers=1, stock=10)
 
 
-async def place_first_order(server: Server, template: str, contract: Contract, seed: int) -> AttemptEnd:
-    """Place one order of one unit with ten in stock, directly.
+async def place_first_order(
+    server: Server, template: str, contract: Contract, seed: int, entrance: Entrance | None = None
+) -> AttemptEnd:
+    """Place one order of one unit with ten in stock, at the ``entrance`` that it opens: directly, if none is given.
 
     Raises:
         UsageError: an answer that the contract does not know, or a statement that its parameters do not fit.
     """
     items = shelf(contract, _PLAIN)
-    async with open_shop(server, template, "shop_plain_order", contract, items) as shop:
+    async with (
+        open_shop(server, template, "shop_plain_order", contract, items) as shop,
+        (entrance or nullcontext)(shop.direct) as target,
+    ):
         order = random_order(_PLAIN, items, Random(seed))
-        book = AnswerBook(contract.answers)
-        buyer = SqlBuyer(shop.direct, compile_flow(contract.place), book, max(10.0, contract.buyer.timeout_s))
+        buyer = buyers_of(contract).at(target, max(10.0, contract.buyer.timeout_s))
         behind = Backstage(contract, shop.direct)
         try:
             await behind.prepare(order)
@@ -39,7 +47,7 @@ async def place_first_order(server: Server, template: str, contract: Contract, s
         except UnmatchedAnswer as problem:
             raise UsageError(f"{contract.name}: {problem}; add a rule for it") from None
         except KeyError as problem:
-            message = f"unknown parameter :{problem.args[0]}, neither an order's nor a column that an earlier step gave"
+            message = f"unknown parameter :{problem.args[0]}, neither an order's nor what an earlier step gave"
             raise UsageError(f"{contract.name}: place: {message}") from None
         finally:
             behind.close()

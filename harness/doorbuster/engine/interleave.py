@@ -118,7 +118,7 @@ def _footprints(functions: Sequence[Yields], points: Sequence[Point]) -> list[Fo
 async def _explore(
     stage: Stage, shop: Shop, wanted: Interleave, gates: _Gates, history: History, explored: list[Explored]
 ) -> None:
-    several = len(stage.contract.place.calls) > 1
+    several = len(stage.contract.place.call_names) > 1
     crowds = [c for c in wanted.crowds if c != "same_key" or Outcome.UNKNOWN in stage.contract.buyer.retry]
     product = FIRST_PRODUCT
     outcomes: Counter[str] = Counter()

@@ -13,12 +13,13 @@ from typing import Any
 from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive.load.launch import Driver, DriverFailed, locust
 from doorbuster.drive.load.plan import Plan, write_plan
-from doorbuster.drive.sql_buyer import APPLICATION
+from doorbuster.drive.sql_buyer import APPLICATION, Target
 from doorbuster.drive.workload import shelf
 from doorbuster.engine.drill_journal import DrillJournal
 from doorbuster.engine.errors import HarnessError, NotPossible, UsageError
 from doorbuster.engine.faults import prepared, server_settings
 from doorbuster.engine.house import TEMPLATE
+from doorbuster.engine.links import open_links
 from doorbuster.engine.own_server import own_server
 from doorbuster.engine.probe import probe
 from doorbuster.engine.shop import Shop, open_shop, reconnected
@@ -31,7 +32,6 @@ from doorbuster.model.contract import Contract
 from doorbuster.model.events import Event, Judging, Progress
 from doorbuster.model.scenario import Scenario, Workload
 from doorbuster.model.server import Server
-from doorbuster.network.adapter import Proxy
 from doorbuster.network.server import ToxiproxyServer
 from doorbuster.record.seal import seal_journals
 
@@ -83,11 +83,12 @@ async def _in_shop(
     async with open_shop(site.server, template, name, contract, items) as shop:
         with facts(folder, stage.seed) as known:
             try:
-                with stage.house.toxiproxy.proxy(name, f"{site.server.host}:{site.server.port}") as proxy:
-                    targets = Targets({"database": proxy}, site, impossible=impossible)
-                    known["start_us"] = await _drive(stage, shop, proxy, targets, journal)
+                house = stage.house
+                async with open_links(house.toxiproxy, house.guardian, shop.direct, contract, name, folder) as links:
+                    targets = Targets(links.proxies, site, impossible=impossible)
+                    known["start_us"] = await _drive(stage, shop, links.entrance, targets, journal)
                     if scenario.faults:
-                        await _probe(stage, shop, proxy, journal)
+                        await _probe(stage, shop, links.entrance, journal)
             finally:
                 # Also after a failure: what was recorded so far is kept, and can be judged.
                 stage.emit(Judging(scenario.name))
@@ -97,17 +98,17 @@ async def _in_shop(
             known["duration_s"] = time.monotonic() - started
 
 
-async def _probe(stage: Stage, shop: Shop, proxy: Proxy, journal: DrillJournal) -> None:
+async def _probe(stage: Stage, shop: Shop, entrance: Target, journal: DrillJournal) -> None:
     async with reconnected(shop) as shop:
-        await probe(shop, proxy, stage.contract, stage.seed, stage.folder)
+        await probe(shop, entrance, stage.contract, stage.seed, stage.folder)
     journal.write("probed", "after all faults one more order was tried, of a product that nobody else wanted")
 
 
-async def _drive(stage: Stage, shop: Shop, proxy: Proxy, targets: Targets, journal: DrillJournal) -> int:
+async def _drive(stage: Stage, shop: Shop, entrance: Target, targets: Targets, journal: DrillJournal) -> int:
     """Run Locust and the timeline side by side; the release of the buyers, in microseconds of the wall clock."""
     house, scenario, folder = stage.house, stage.scenario, stage.folder
     path = house.scratch / f"{shop.slot}.plan.json"
-    write_plan(load_plan(shop, proxy, stage.contract, scenario, stage.seed, folder), path)
+    write_plan(load_plan(shop, entrance, stage.contract, scenario, stage.seed, folder), path)
     progress = _Progress(scenario.name, stage.emit)
     try:
         async with locust(path, workload_of(scenario).buyers, folder / "locust.log", house.guardian) as driver:
@@ -130,14 +131,14 @@ def workload_of(scenario: Scenario) -> Workload:
 
 
 def load_plan(
-    shop: Shop, proxy: Proxy, contract: Contract, scenario: Scenario, seed: int, folder: Path
+    shop: Shop, entrance: Target, contract: Contract, scenario: Scenario, seed: int, folder: Path
 ) -> Plan:
-    """What the driving process needs: orders go through ``proxy``, journals into ``folder``."""
+    """What the driving process needs: buyers go to ``entrance``, journals into ``folder``."""
     return Plan(
         contract=contract,
         workload=workload_of(scenario),
         phases=scenario.phases,
-        target=replace(shop.direct, host=proxy.host, port=proxy.port, settings=dict(contract.session)),
+        target=entrance,
         backstage=shop.direct,
         seed=seed,
         record=str(folder.resolve()),

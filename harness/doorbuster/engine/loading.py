@@ -67,6 +67,7 @@ def load_job(config: Path | None, scenarios: Sequence[str], chosen_set: Scenario
         shop = load_contract(contract or resource(DEFAULT_CONTRACT))
         mistakes += _flow_mistakes(shop)
         mistakes += _operation_mistakes(shop, loaded)
+        mistakes += _link_mistakes(shop, loaded)
         mistakes += _check_mistakes(project, shop, checks)
     except ConfigError as error:
         mistakes += error.mistakes
@@ -128,7 +129,7 @@ def job_of(config: Path | None, content: dict[str, Any]) -> Job:
     contract = Path(project.contract) if project else config
     scenario = scenario_of(text, tomllib.loads(text), Path(COMMAND_LINE), checks, ALL_FAULTS)
     shop = load_contract(contract or resource(DEFAULT_CONTRACT))
-    of_files = [*_flow_mistakes(shop), *_operation_mistakes(shop, [scenario])]
+    of_files = [*_flow_mistakes(shop), *_operation_mistakes(shop, [scenario]), *_link_mistakes(shop, [scenario])]
     if mistakes := [*of_files, *_check_mistakes(project, shop, checks)]:
         raise ConfigError(mistakes)
     return Job(shop, (scenario,), checks, project.waive if project else (), config)
@@ -190,6 +191,19 @@ def _operation_mistakes(shop: LoadedContract, scenarios: Sequence[LoadedScenario
             cure = f"Say in {shop.path.name} how the shop does it, in a table [{kind}], or remove the key."
             found.append(Mistake(f"{loaded.path}: workload.{kind}", f"the contract has no [{kind}]", cure))
     return found
+
+
+def _link_mistakes(shop: LoadedContract, scenarios: Sequence[LoadedScenario]) -> list[Mistake]:
+    """Faults on a link that the contract's shop does not have."""
+    if shop.contract.place.http is not None:
+        return []
+    cure = f"{shop.contract.name} is reached over its database: only a contract with [place.http] has a link 'shop'."
+    return [
+        Mistake(f"{loaded.path}: faults.{number}.target", "there is no shop to be reached", cure)
+        for loaded in scenarios
+        for number, plan in enumerate(loaded.scenario.faults)
+        if plan.target == "shop"
+    ]
 
 
 def _flow_mistakes(loaded: LoadedContract) -> list[Mistake]:

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from doorbuster.drive import backstage
-from doorbuster.drive.sql_buyer import APPLICATION, Target
+from doorbuster.drive.sql_buyer import Target
 from doorbuster.model.server import Server
 from doorbuster.postgres.connect import TROUBLE
 from doorbuster.record.journal import Journal
@@ -25,7 +25,7 @@ _SESSIONS = """
 select pid, backend_start, state_change, coalesce(state, '') as state, xact_start is not null as in_transaction,
        left(query, 300) as query
 from pg_stat_activity
-where datname = current_database() and application_name = $1"""
+where """
 _LOCKS = """
 select pid, string_agg(distinct locktype || ' ' || mode, ', ') as locks
 from pg_locks
@@ -49,10 +49,14 @@ class _Seen:
 
 @dataclass(slots=True)
 class Lookout:
-    """Looks at the buyers' sessions now and then, around the faults; :meth:`report` writes down what it saw."""
+    """Looks at the buyers' sessions now and then, around the faults; :meth:`report` writes down what it saw.
+
+    ``sessions`` is the condition over ``pg_stat_activity`` that tells which they are.
+    """
 
     server: Server
     target: Target
+    sessions: str
     _seen: dict[tuple[int, Any], _Seen] = field(default_factory=dict)
     _log_start: int = 0
     _task: "asyncio.Task[None] | None" = None
@@ -78,7 +82,7 @@ class Lookout:
             asyncpg.PostgresError, OSError: the server is gone.
         """
         await self.stop()
-        left = await _held(connection, await connection.fetch(_SESSIONS, APPLICATION))
+        left = await _held(connection, await connection.fetch(_SESSIONS + self.sessions))
         # A backend reports its counts when it ends, which it may do a moment after it is gone from the list.
         await connection.execute("select pg_stat_clear_snapshot()")
         with Journal(folder, "sessions") as journal:
@@ -121,9 +125,9 @@ class Lookout:
             await asyncio.sleep(EVERY_S)
 
     async def _look(self, connection: asyncpg.Connection) -> None:
-        before = [s for s in await connection.fetch(_SESSIONS, APPLICATION) if s["state"].startswith("idle")]
+        before = [s for s in await connection.fetch(_SESSIONS + self.sessions) if s["state"].startswith("idle")]
         held = await _held(connection, before)
-        after = {_moment(s) for s in await connection.fetch(_SESSIONS, APPLICATION)}
+        after = {_moment(s) for s in await connection.fetch(_SESSIONS + self.sessions)}
         for seen in held:
             known = self._seen.get(_identity(seen.session))
             # Idle all the time between the two looks, so what it held, it held while idle; a leak is not forgotten.

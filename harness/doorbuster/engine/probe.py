@@ -2,20 +2,17 @@
 
 import asyncio
 import time
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from doorbuster.config.answers import AnswerBook
 from doorbuster.drive.backstage import Backstage, add_products
-from doorbuster.drive.flow import compile_flow
-from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer
+from doorbuster.drive.buyer import buyers_of
+from doorbuster.drive.sql_buyer import AttemptEnd, Target
 from doorbuster.drive.workload import random_order, shelf_item
 from doorbuster.engine.shop import Shop
 from doorbuster.model.contract import Contract
 from doorbuster.model.outcome import Outcome
 from doorbuster.model.scenario import Workload
-from doorbuster.network.adapter import Proxy
 from doorbuster.record.journal import Journal
 
 RECOVERY_S = 10.0
@@ -26,8 +23,8 @@ ATTEMPT = 1 << 50
 _ONE = Workload(arrivals="burst", buyers=1, stock=1000)
 
 
-async def probe(shop: Shop, proxy: Proxy, contract: Contract, seed: int, folder: Path) -> None:
-    """Order one unit of a product of its own through the healed ``proxy``, until it goes through or 10 s are over.
+async def probe(shop: Shop, entrance: Target, contract: Contract, seed: int, folder: Path) -> None:
+    """Order one unit of a product of its own at the healed ``entrance``, until it goes through or 10 s are over.
 
     Raises:
         UnmatchedAnswer: an answer that the contract does not know; StatementFailed: the product cannot be added.
@@ -35,8 +32,7 @@ async def probe(shop: Shop, proxy: Proxy, contract: Contract, seed: int, folder:
     item = shelf_item(contract, PRODUCT, _ONE.stock)
     await add_products(shop.connection, contract, [item])
     order = random_order(_ONE, [item], Random(f"probe {seed}"))  # no key of the load
-    target = replace(shop.direct, host=proxy.host, port=proxy.port, settings=dict(contract.session))
-    buyer = SqlBuyer(target, compile_flow(contract.place), AnswerBook(contract.answers), contract.buyer.timeout_s)
+    buyer = buyers_of(contract).at(entrance)
     behind = Backstage(contract, shop.direct)
     deadline, number = time.monotonic() + RECOVERY_S, ATTEMPT
     try:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import doorbuster
@@ -15,6 +16,7 @@ from doorbuster.engine.failures import explain
 from doorbuster.engine.first_order import place_first_order, unusable
 from doorbuster.engine.house import House, Known, Tools, open_house
 from doorbuster.engine.kinds import KINDS
+from doorbuster.engine.links import open_entrance
 from doorbuster.engine.loading import Job
 from doorbuster.engine.place import place_command
 from doorbuster.engine.sources import source_lines
@@ -99,7 +101,8 @@ def _run_all(
 ) -> None:
     contract = job.contract.contract
     emit(Preparing("one plain order"))
-    end = run_interruptibly(place_first_order(house.server, house.template, contract, settings.seed))
+    entrance = partial(open_entrance, house.guardian, contract=contract, folder=folder)
+    end = run_interruptibly(place_first_order(house.server, house.template, contract, settings.seed, entrance))
     if failed := unusable(end, contract, settings.seed):
         so_far.scenarios.append(failed)
         emit(ScenarioFinished(failed))

@@ -12,7 +12,8 @@ import asyncpg
 from doorbuster.drive import backstage
 from doorbuster.drive.backstage import StatementFailed, stock_shelves
 from doorbuster.drive.flow import compile_flow
-from doorbuster.drive.sql_buyer import APPLICATION, Target
+from doorbuster.drive.sessions import sessions_of
+from doorbuster.drive.sql_buyer import Target
 from doorbuster.drive.tagging import install_tag_triggers
 from doorbuster.drive.workload import ShelfItem
 from doorbuster.engine.errors import HarnessError, UsageError
@@ -30,14 +31,15 @@ _TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A database that is open for business. ``direct`` reaches it around the faults; ``no_log`` is why its log says
-    nothing, if it does not."""
+    """A database that is open for business. ``direct`` reaches it around the faults; ``sessions`` is the condition for
+    the sessions that place orders; ``no_log`` is why its log says nothing, if it does not."""
 
     direct: Target
     connection: asyncpg.Connection
     tables: tuple[Table, ...]
     slot: str
     lookout: Lookout
+    sessions: str
     no_log: str | None = None
 
     async def close_and_read(self, folder: Path) -> str | None:
@@ -69,19 +71,12 @@ class Shop:
         """End what is left of them."""
         while await self._sessions():
             await self.connection.execute(
-                "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
-                "where datname = current_database() and application_name = $1",
-                APPLICATION,
+                f"select pg_terminate_backend(pid, 5000) from pg_stat_activity where {self.sessions}"
             )
             await asyncio.sleep(0.02)
 
     async def _sessions(self) -> int:
-        return int(
-            await self.connection.fetchval(
-                "select count(*) from pg_stat_activity where datname = current_database() and application_name = $1",
-                APPLICATION,
-            )
-        )
+        return int(await self.connection.fetchval(f"select count(*) from pg_stat_activity where {self.sessions}"))
 
 
 @asynccontextmanager
@@ -169,6 +164,6 @@ async def open_on(
         raise UsageError(str(problem)) from None
     except asyncpg.PostgresError as problem:
         raise HarnessError(f"the log cannot be opened: {problem}") from None
-    lookout = Lookout(server, target)
+    lookout = Lookout(server, target, sessions_of(contract))
     lookout.start()
-    return Shop(target, connection, tables, slot, lookout, no_log)
+    return Shop(target, connection, tables, slot, lookout, sessions_of(contract), no_log)

@@ -25,12 +25,17 @@ def source_lines(loaded: LoadedContract) -> tuple[SourceLine, ...]:
     """
     contract = loaded.contract
     calls = " ".join(step.sql for step in contract.place.calls)
+
+    def is_called(name: str) -> bool:
+        # What a shop behind HTTP calls is its own business: then every function counts.
+        return contract.place.http is not None or bool(re.search(rf"\b{re.escape(name)}\b", calls, re.IGNORECASE))
+
     functions: dict[str, list[SourceLine]] = {}
     for file in contract.schema.files:
         text = Path(file).read_text(encoding="utf-8", errors="replace")
         for match in _FUNCTION.finditer(text):
             name = match["name"].replace('"', "").rpartition(".")[2]
-            if re.search(rf"\b{re.escape(name)}\b", calls, re.IGNORECASE):
+            if is_called(name):
                 functions[name] = list(_of_function(match, text, file, name, contract))
     return (*(line for lines in functions.values() for line in lines), *_of_flow(loaded))
 

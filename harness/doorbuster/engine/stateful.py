@@ -9,9 +9,9 @@ from dataclasses import asdict, replace
 from random import Random
 from typing import Any
 
-from doorbuster.config.answers import AnswerBook, UnmatchedAnswer
+from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive.backstage import Backstage, StatementFailed, connect
-from doorbuster.drive.flow import compile_flow
+from doorbuster.drive.buyer import Buyer, buyers_of
 from doorbuster.drive.operations import Operations, operator
 from doorbuster.drive.sql_buyer import SqlBuyer
 from doorbuster.drive.stateful.crowds import SHAPES, SHARING, Crowds
@@ -22,6 +22,7 @@ from doorbuster.drive.stateful.mingling import Mingler, mingles
 from doorbuster.drive.stateful.sitting import Counterpart, Finding
 from doorbuster.drive.stateful.tours import TOURS, take_tours
 from doorbuster.engine.errors import UsageError
+from doorbuster.engine.links import open_entrance
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
@@ -66,21 +67,24 @@ async def run_stateful(stage: Stage) -> None:
 async def _drive(stage: Stage, shop: Shop) -> dict[str, Any]:
     """Everything that the scenario asks for; what became known of it, for the facts."""
     wanted, contract = stage.scenario.stateful or Stateful(), stage.contract
-    flow, book = compile_flow(contract.place), AnswerBook(contract.answers)
-    target = replace(shop.direct, settings=dict(contract.session))
+    make = buyers_of(contract)
     patience_s = max(PATIENCE_S, contract.buyer.timeout_s)
     async with AsyncExitStack() as stack:
         history = stack.enter_context(History(stage.folder))
         connection = await connect(shop.direct)
         stack.callback(connection.terminate)
-        buyer = SqlBuyer(target, flow, book, patience_s)
+        target = await stack.enter_async_context(
+            open_entrance(stage.house.guardian, shop.direct, contract, stage.folder)
+        )
+        buyer = make.at(target, patience_s)
         stack.callback(buyer.close)
         backstage = Backstage(contract, shop.direct)
         stack.callback(backstage.close)
         ledger = await Ledger.open(connection, contract)
         operations = stack.enter_context(Operations(stage.folder))
+        at_database = replace(shop.direct, settings=dict(contract.session))
         hands = {
-            kind: tuple(operator(contract, kind, target, patience_s) for _ in range(HANDS))
+            kind: tuple(operator(contract, kind, at_database, patience_s) for _ in range(HANDS))
             for kind in contract.operations
         }
         for one in (one for several in hands.values() for one in several):
@@ -93,11 +97,11 @@ async def _drive(stage: Stage, shop: Shop) -> dict[str, Any]:
         if wanted.crowds:
             settings = {**CROWD_SETTINGS, **target.settings}
             crowd_buyers = [
-                SqlBuyer(replace(target, settings=settings), flow, book, patience_s)
+                make.at(replace(target, settings=settings), patience_s)
                 for _ in range(max(3, wanted.buyers[1]))
             ]
-            for one in crowd_buyers:
-                stack.callback(one.close)
+            for crowd_buyer in crowd_buyers:
+                stack.callback(crowd_buyer.close)
             told["held"] = await _crowds(stage, shop, counterpart, crowd_buyers, hands, wanted, stack)
         told["classes"] = dict(counterpart.classes)
         return {"findings": [asdict(f) for f in findings], "stateful": told}
@@ -133,7 +137,7 @@ async def _one_at_a_time(
 
 
 async def _crowds(
-    stage: Stage, shop: Shop, counterpart: Counterpart, buyers: list[SqlBuyer],
+    stage: Stage, shop: Shop, counterpart: Counterpart, buyers: list[Buyer],
     hands: dict[OperationKind, tuple[SqlBuyer, ...]], wanted: Stateful, stack: AsyncExitStack,
 ) -> int:  # fmt: skip
     holder = await connect(shop.direct)

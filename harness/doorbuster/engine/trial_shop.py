@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from doorbuster.config.answers import AnswerBook, UnmatchedAnswer
+from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive import backstage
 from doorbuster.drive.backstage import Backstage, StatementFailed, add_products
-from doorbuster.drive.flow import compile_flow
+from doorbuster.drive.buyer import Buyer, buyers_of
 from doorbuster.drive.history import History
-from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
+from doorbuster.drive.sql_buyer import AttemptEnd, Target
 from doorbuster.drive.workload import shelf_item
 from doorbuster.engine.bench import Bench, BreakableLine, CheckoutDatabase
 from doorbuster.engine.errors import UsageError
@@ -59,7 +59,7 @@ class TrialShop:
         self._prices: dict[str, str] = {}
         self._known: dict[str, tuple[int, int]] = {}
         self._customers: dict[str, str] = {}
-        self._buyers: dict[int, list[SqlBuyer]] = {}
+        self._buyers: dict[int, list[Buyer]] = {}
         self._proofs: dict[str, str] = {}
         self._began = time.monotonic()
         self.result: ScenarioResult | None = None
@@ -69,10 +69,14 @@ class TrialShop:
         """Open the log.
 
         Raises:
-            UsageError: the contract's tables do not fit the database.
+            UsageError: the contract's tables do not fit the database, or its shop is behind HTTP.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._flow, self._book = compile_flow(self._contract.place), AnswerBook(self._contract.answers)
+        if self._contract.place.http is not None:
+            raise UsageError(
+                f"{self._contract.name}: a test places orders over SQL; 'doorbuster run' tries a shop behind HTTP"
+            )
+        self._make = buyers_of(self._contract)
         self._shop = self._bench.wait(self._open())
         self._history = History(self._folder)
         self.database.watchers.append(self)
@@ -122,11 +126,11 @@ class TrialShop:
         pairs = enumerate(zip(buyers, orders, strict=True))
         return tuple(await asyncio.gather(*(self._tried(buyer, order, n) for n, (buyer, order) in pairs)))
 
-    def _buyers_of(self, target: Target, number: int) -> list[SqlBuyer]:
+    def _buyers_of(self, target: Target, number: int) -> list[Buyer]:
         """The first buyers of a line; they keep their connections from one order to the next."""
         target = replace(target, settings=dict(self._contract.session))
-        known, timeout_s = self._buyers.setdefault(target.port, []), self._contract.buyer.timeout_s
-        known += [SqlBuyer(target, self._flow, self._book, timeout_s) for _ in range(number - len(known))]
+        known = self._buyers.setdefault(target.port, [])
+        known += [self._make.at(target) for _ in range(number - len(known))]
         return known[:number]
 
     def before(self, line: BreakableLine) -> None:
@@ -141,14 +145,14 @@ class TrialShop:
         self._history.window(fault.kind, fault.kind, applied_us, healed_us)
         self._proofs[fault.kind] = fault.proof_sql
 
-    def _drop(self, buyers: Sequence[SqlBuyer]) -> None:
+    def _drop(self, buyers: Sequence[Buyer]) -> None:
         async def drop() -> None:
             for buyer in buyers:
                 buyer.close()
 
         self._bench.wait(drop())
 
-    async def _tried(self, buyer: SqlBuyer, order: Order, buyer_no: int) -> AttemptEnd:
+    async def _tried(self, buyer: Buyer, order: Order, buyer_no: int) -> AttemptEnd:
         number, tries = self._known.get(order.order_key, (0, 0))
         number = number or self._history.request(order, _PHASE)
         self._known[order.order_key] = number, tries + 1

@@ -3,7 +3,7 @@
 import os
 import pwd
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -42,15 +42,22 @@ def unprivileged_user() -> User | None:
     raise RuntimeError(f"Postgres refuses to run as root, and this process can become none of {', '.join(CANDIDATES)}")
 
 
-def spawn(command: Sequence[str | Path], cwd: Path, user: User | None, log: IO[bytes] | int) -> subprocess.Popen[bytes]:
+def spawn(
+    command: Sequence[str | Path],
+    cwd: Path,
+    user: User | None,
+    log: IO[bytes] | int,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
     """Starts a process in a session of its own, out of reach of the terminal's Ctrl-C; its output goes to ``log``.
 
-    It gets a small environment in the C locale: no PG* variables that would change what Postgres does, no secrets.
+    Unless told otherwise it gets a small environment in the C locale: no PG* variables that would change what Postgres
+    does, no secrets.
     """
     return subprocess.Popen(
         [str(word) for word in command],
         cwd=cwd,
-        env=plain_environment(),
+        env=plain_environment() if environment is None else dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,

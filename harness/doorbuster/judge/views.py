@@ -218,7 +218,7 @@ def _create_settings(
         "?::bool as negative_stock_allowed, ?::bool as has_movements, ?::bool as moves_by_order, "
         "?::bool as claims_key, ?::bool as broken_off, ?::bool as release_names_order",
         [
-            len(contract.place.calls) > 1,
+            len(contract.place.call_names) > 1,
             contract.rules.atomicity == "eventual",
             None if limit_s is None else int(limit_s * 1e6),
             contract.rules.negative_stock == "allowed",

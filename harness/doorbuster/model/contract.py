@@ -3,7 +3,7 @@
 Plain frozen dataclasses: pydantic validates them where files are read, and nothing here depends on it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -49,8 +49,73 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HttpStep:
+    """One request: ``url`` is a path of the shop's, ``headers`` and ``body`` are templates like it.
+
+    ``line`` is the template of one element of ``:lines``, with ``:product``, ``:quantity`` and ``:price`` its own.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    url: str
+    name: str = ""
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    line: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpServer:
+    """How to start the shop: a ``command`` that stays in the foreground, ended by SIGTERM.
+
+    ``{host}``, ``{port}``, ``{database_url}`` and ``{python}`` stand in the command and in ``environment``; ``PORT``,
+    ``DATABASE_URL`` and libpq's ``PG…`` variables are set anyway. It runs in ``folder``. ``ready`` is a path that
+    answers below 500 as soon as orders can be placed, which it must within ``ready_s`` seconds.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    command: tuple[str, ...]
+    ready: str = "/"
+    ready_s: float = 20.0
+    folder: str = "."
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpPlace:
+    """How to place an order over HTTP: a single request (``url``, …), or ``steps``.
+
+    ``keep_alive``: a buyer keeps his connection for the next request. ``connect_timeout_s`` is for making one, within
+    the buyer's whole patience. ``retired`` are endpoints that must refuse and change nothing.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    server: HttpServer
+    url: str | None = None
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    line: str | None = None
+    steps: tuple[HttpStep, ...] = ()
+    keep_alive: bool = True
+    connect_timeout_s: float | None = None
+    retired: tuple[HttpStep, ...] = ()
+
+    @property
+    def requests(self) -> tuple[HttpStep, ...]:
+        """The flow as steps, also where it is a single request."""
+        if self.url is None:
+            return self.steps
+        return (
+            HttpStep(
+                url=self.url, name="place", method=self.method, headers=self.headers, body=self.body, line=self.line
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """How to place one order: a single statement ``sql``, or ``steps``.
+    """How to place one order: a single statement ``sql``, or ``steps``, or requests over ``http``.
 
     ``prepare`` runs once an order over an untouched connection. ``compensate`` is what the application does by hand
     when a step fails after the first has succeeded, each statement its own transaction.
@@ -59,13 +124,29 @@ class Place:
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
     sql: str | None = None
     steps: tuple[Step, ...] = ()
+    http: HttpPlace | None = None
     prepare: tuple[str, ...] = ()
     compensate: tuple[str, ...] = ()
 
     @property
     def calls(self) -> tuple[Step, ...]:
-        """The flow as steps, also where it is a single statement."""
+        """The flow as statements, also where it is a single one; none over HTTP."""
         return (Step(sql=self.sql, name="place"),) if self.sql is not None else self.steps
+
+    @property
+    def call_names(self) -> tuple[str, ...]:
+        """The names of the flow's calls, statements or requests, in order; one without a name goes by its number."""
+        calls: Sequence[Step | HttpStep] = self.http.requests if self.http is not None else self.calls
+        return tuple(call.name or str(n) for n, call in enumerate(calls, 1))
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Every text in which an order's parameters can stand."""
+        if self.http is None:
+            return (*self.prepare, *(step.sql for step in self.calls))
+        requests = self.http.requests
+        texts = (text for r in requests for text in (r.url, r.body, r.line or "", *r.headers.values()))
+        return (*self.prepare, *texts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

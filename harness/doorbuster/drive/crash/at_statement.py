@@ -13,13 +13,12 @@ from uuid import UUID
 
 import asyncpg
 
-from doorbuster.config.answers import AnswerBook
 from doorbuster.drive import backstage
 from doorbuster.drive.backstage import Backstage
+from doorbuster.drive.buyer import Buyer, buyers_of
 from doorbuster.drive.crash.points import COUNT, GATE, SETTING, Point, gaps, hits
-from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History, Met
-from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
+from doorbuster.drive.sql_buyer import AttemptEnd, Target
 from doorbuster.drive.workload import ShelfItem
 from doorbuster.model.contract import Contract
 from doorbuster.model.crash import GENTLE, Crash, CrashKind
@@ -110,7 +109,7 @@ class StatementCrash:
         self._points = points
         self._history = history
         self._random = Random(seed)
-        self._flow, self._book = compile_flow(contract.place), AnswerBook(contract.answers)
+        self._make = buyers_of(contract)
         self._backstage = Backstage(contract, direct)
         self._gates = 0
         self.gaps: dict[int, Point] = {}
@@ -132,7 +131,7 @@ class StatementCrash:
         self.gaps = {point.number: point for point in gap_points}
         return found
 
-    async def _clean(self, buyer: SqlBuyer, cart: Sequence[ShelfItem]) -> None:
+    async def _clean(self, buyer: Buyer, cart: Sequence[ShelfItem]) -> None:
         order = self._order(cart)
         number = self._history.request(order, CLEAN)
         await self._backstage.prepare(order)
@@ -226,7 +225,7 @@ class StatementCrash:
                 control.terminate()
 
     async def _strike(
-        self, kind: CrashKind, pid: int, buyer: SqlBuyer, control: asyncpg.Connection
+        self, kind: CrashKind, pid: int, buyer: Buyer, control: asyncpg.Connection
     ) -> tuple[float | None, asyncpg.Connection]:
         """Do it; how long the server was away, if it was, and a connection to it as it is now."""
         if kind == "terminate":
@@ -247,7 +246,7 @@ class StatementCrash:
         return (time.monotonic() - began) * 1000, control
 
     async def _at_gate(
-        self, place: CrashPlace, gate: int, buyer: SqlBuyer, placing: Coroutine[None, None, AttemptEnd]
+        self, place: CrashPlace, gate: int, buyer: Buyer, placing: Coroutine[None, None, AttemptEnd]
     ) -> End:
         """Shut the gate, let the order come there, and do what is to be done while it waits."""
         control = await backstage.connect(self._plain)
@@ -293,7 +292,7 @@ class StatementCrash:
             buyer.close()
         return last
 
-    def _buyer(self, at: str = "", kind: str = "", target: Target | None = None) -> SqlBuyer:
+    def _buyer(self, at: str = "", kind: str = "", target: Target | None = None) -> Buyer:
         target = target or self._direct
         settings = dict(target.settings)
         if at:
@@ -301,7 +300,7 @@ class StatementCrash:
         if kind == "statement_timeout":
             settings["statement_timeout"] = str(TIMEOUT_MS)
         timeout_s = self._contract.buyer.timeout_s + (PARKED_S if kind in WAITS else 0)
-        return SqlBuyer(replace(target, settings=settings), self._flow, self._book, timeout_s)
+        return self._make.at(replace(target, settings=settings), timeout_s)
 
     def _order(self, cart: Sequence[ShelfItem]) -> Order:
         lines = tuple(Line(item.product, 1, item.price) for item in cart)

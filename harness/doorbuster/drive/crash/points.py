@@ -132,7 +132,7 @@ async def install(connection: asyncpg.Connection, tables: Sequence[Table]) -> tu
 
 def gaps(contract: Contract, conversation: Conversation, first: int) -> tuple[Point, ...]:
     """The points between the calls of a flow whose clean ``conversation`` is known, numbered from ``first``."""
-    calls = [step.name for step in contract.place.calls]
+    calls = contract.place.call_names
     ends = {message.exchange: message.end for message in conversation.up}
     return tuple(
         Point(first + n, f"between {before} and {after}", gap_at_byte=ends[n])

@@ -10,11 +10,11 @@ from random import Random
 
 import asyncpg
 
-from doorbuster.config.answers import AnswerBook
 from doorbuster.drive.backstage import Backstage, StatementFailed, connect
-from doorbuster.drive.flow import compile_flow
+from doorbuster.drive.buyer import Buyer, buyers_of
 from doorbuster.drive.history import History, Met
-from doorbuster.drive.sql_buyer import APPLICATION, AttemptEnd, SqlBuyer, Target
+from doorbuster.drive.sessions import sessions_of
+from doorbuster.drive.sql_buyer import AttemptEnd, Target
 from doorbuster.drive.workload import ShelfItem, random_order
 from doorbuster.model.contract import Contract
 from doorbuster.model.crash import Crash, LoadKind
@@ -31,8 +31,7 @@ FIRST = asyncio.FIRST_COMPLETED
 PAUSE_S = 0.02
 AIM_S = 2.0
 LATE_S = 60.0
-_ANY = "select pid from pg_stat_activity where datname = current_database() and application_name = $1 limit 1"
-_BUSY = _ANY.replace("limit 1", "and state = 'active' and wait_event_type = 'Lock' order by random() limit 1")
+_AT_WORK = "state = 'active' and wait_event_type = 'Lock' order by random()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,8 @@ class CrashLoad:
         self._recovery_s = recovery_s
         self._stock_table = stock_table
         self._random = Random(seed)
-        self._flow, self._book = compile_flow(contract.place), AnswerBook(contract.answers)
+        self._make = buyers_of(contract)
+        self._any_session = f"select pid from pg_stat_activity where {sessions_of(contract)}"
         self._backstage = Backstage(contract, target)
         self._buyers = [self._buyer(self._target) for _ in range(crash.buyers)]
         self._up = asyncio.Event()
@@ -155,11 +155,11 @@ class CrashLoad:
         deadline = time.monotonic() + AIM_S
         while time.monotonic() < deadline:
             await control.execute("select pg_stat_clear_snapshot()")
-            pid = await control.fetchval(_BUSY, APPLICATION)
+            pid = await control.fetchval(f"{self._any_session} and {_AT_WORK} limit 1")
             if pid is not None:
                 return int(pid)
             await asyncio.sleep(0.002)
-        return int(await control.fetchval(_ANY, APPLICATION))
+        return int(await control.fetchval(f"{self._any_session} limit 1"))
 
     async def _recovered(self) -> None:
         """The server puts itself right again after it lost a backend; wait until it lets somebody in."""
@@ -224,7 +224,7 @@ class CrashLoad:
         finally:
             self._buyers[buyer_no].close()
 
-    def _alive(self, buyer_no: int) -> SqlBuyer:
+    def _alive(self, buyer_no: int) -> Buyer:
         """The buyer with this number; in place of one that died, the next client of the same customer."""
         if self._buyers[buyer_no].is_dead:
             self._buyers[buyer_no] = self._buyer(self._target)
@@ -241,7 +241,7 @@ class CrashLoad:
         return True
 
     async def _retries(
-        self, buyer: SqlBuyer, order: Order, number: int, end: AttemptEnd, buyer_no: int, phase: str
+        self, buyer: Buyer, order: Order, number: int, end: AttemptEnd, buyer_no: int, phase: str
     ) -> AttemptEnd | None:
         rules, last = self._contract.buyer, None
         for try_no in range(2, rules.attempts + 1):
@@ -255,7 +255,7 @@ class CrashLoad:
         return last
 
     async def _attempt(
-        self, buyer: SqlBuyer, order: Order, number: int, try_no: int, buyer_no: int, phase: str
+        self, buyer: Buyer, order: Order, number: int, try_no: int, buyer_no: int, phase: str
     ) -> AttemptEnd:
         end = await self._history.attempt(buyer, order, number, try_no, phase, buyer_no)
         self.outcomes[end.outcome] += 1
@@ -263,8 +263,8 @@ class CrashLoad:
             self._good_order.set()
         return end
 
-    def _buyer(self, target: Target) -> SqlBuyer:
-        return SqlBuyer(target, self._flow, self._book, self._contract.buyer.timeout_s)
+    def _buyer(self, target: Target) -> Buyer:
+        return self._make.at(target)
 
     def _order(self) -> Order:
         workload = Workload(arrivals="closed", buyers=1, stock=1, lines=(1, self._crash.lines))

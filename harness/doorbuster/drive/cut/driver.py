@@ -11,13 +11,12 @@ from uuid import UUID
 
 import asyncpg
 
-from doorbuster.config.answers import AnswerBook
 from doorbuster.drive import backstage
 from doorbuster.drive.backstage import Backstage
+from doorbuster.drive.buyer import Buyer, buyers_of
 from doorbuster.drive.cut.places import Place
-from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History, Met
-from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
+from doorbuster.drive.sql_buyer import AttemptEnd, Target
 from doorbuster.drive.workload import ShelfItem
 from doorbuster.model.contract import Contract
 from doorbuster.model.order import Line, Order
@@ -56,8 +55,7 @@ class CutDriver:
         self._plain = direct
         self._history = history
         self._random = Random(seed)
-        self._flow = compile_flow(contract.place)
-        self._book = AnswerBook(contract.answers)
+        self._make = buyers_of(contract)
         self._backstage = Backstage(contract, direct)
         self.outcomes: Counter[str] = Counter()
 
@@ -87,7 +85,7 @@ class CutDriver:
             finally:
                 buyer.close()
 
-    async def _clean(self, buyer: SqlBuyer, cart: Sequence[ShelfItem]) -> None:
+    async def _clean(self, buyer: Buyer, cart: Sequence[ShelfItem]) -> None:
         order = self._order(cart)
         number = self._history.request(order, CLEAN)
         await self._backstage.prepare(order)
@@ -131,7 +129,7 @@ class CutDriver:
         place: Place,
         cart: Sequence[ShelfItem],
         cutters: Cutters,
-        again: SqlBuyer,
+        again: Buyer,
         watch: asyncpg.Connection,
     ) -> CutDone:
         order, phase = self._order(cart), f"{place.kind} {place.direction}"
@@ -150,7 +148,7 @@ class CutDriver:
         return CutDone(place, Met(order.order_key, first, retry))
 
     async def _retry(
-        self, buyer: SqlBuyer, order: Order, number: int, end: AttemptEnd, phase: str, worker: int
+        self, buyer: Buyer, order: Order, number: int, end: AttemptEnd, phase: str, worker: int
     ) -> AttemptEnd | None:
         """What the shop's client does after ``end``, over a whole network; the last answer, None without a retry."""
         rules, last = self._contract.buyer, None
@@ -164,7 +162,7 @@ class CutDriver:
         return last
 
     @asynccontextmanager
-    async def _broken(self, place: Place, cutters: Cutters) -> AsyncIterator[SqlBuyer]:
+    async def _broken(self, place: Place, cutters: Cutters) -> AsyncIterator[Buyer]:
         """A buyer whose next attempt is cut at ``place``; whatever he opens afterwards is whole."""
         if place.kind == "stall":
             async with relay(self._direct.host, self._direct.port) as line:
@@ -185,15 +183,15 @@ class CutDriver:
             buyer.close()
             await line_.disarm()
 
-    async def _ready(self, host: str, port: int, place: Place) -> SqlBuyer:
+    async def _ready(self, host: str, port: int, place: Place) -> Buyer:
         buyer = self._buyer(replace(self._direct, host=host, port=port))
         if not place.from_start_up:
             await buyer.connect()
             buyer.reconnect_at(self._direct)
         return buyer
 
-    def _buyer(self, target: Target) -> SqlBuyer:
-        return SqlBuyer(target, self._flow, self._book, self._contract.buyer.timeout_s)
+    def _buyer(self, target: Target) -> Buyer:
+        return self._make.at(target)
 
     def _order(self, cart: Sequence[ShelfItem]) -> Order:
         lines = tuple(Line(item.product, 1, item.price) for item in cart)

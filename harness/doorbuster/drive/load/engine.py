@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from doorbuster.config.answers import AnswerBook
 from doorbuster.drive.backstage import Backstage
-from doorbuster.drive.flow import compile_flow
+from doorbuster.drive.buyer import Buyer, buyers_of
 from doorbuster.drive.load.mixing import Mixer
 from doorbuster.drive.load.plan import Plan
 from doorbuster.drive.operations import Operations
-from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer
+from doorbuster.drive.sql_buyer import AttemptEnd
 from doorbuster.drive.workload import BURST, CLOSED, Due, burst_round, random_order, shelf, timetable
 from doorbuster.model.outcome import Outcome
 from doorbuster.record.journal import Journal
@@ -52,7 +51,7 @@ class LoadEngine:
         # Think times and backoffs must not disturb which orders a seed gives.
         self._jitter = Random(plan.seed ^ 0x5EED)
         self._items = shelf(plan.contract, plan.workload)
-        self._buyers: list[SqlBuyer] = []
+        self._buyers: list[Buyer] = []
         self._backstage = Backstage(plan.contract, plan.backstage)
         self._waiting: deque[tuple[int, Due]] = deque()
         self._arrived = asyncio.Condition()
@@ -105,9 +104,8 @@ class LoadEngine:
 
     async def _connect(self) -> None:
         plan = self._plan
-        flow, book = compile_flow(plan.contract.place), AnswerBook(plan.contract.answers)
-        timeout_s = plan.contract.buyer.timeout_s
-        self._buyers = [SqlBuyer(plan.target, flow, book, timeout_s) for _ in range(plan.workload.buyers)]
+        make = buyers_of(plan.contract)
+        self._buyers = [make.at(plan.target) for _ in range(plan.workload.buyers)]
         await asyncio.gather(*(buyer.connect() for buyer in self._buyers))
 
     async def _drive(self) -> None:

@@ -45,7 +45,10 @@ class Mixer:
     def _worker(self, kind: OperationKind, buyer: int, hand: int) -> SqlBuyer:
         key = (kind, buyer, hand)
         if key not in self._workers:
-            self._workers[key] = operator(self._plan.contract, kind, self._plan.target)
+            # What a shop behind HTTP does besides placing orders is a statement all the same, and goes to its database.
+            is_http = self._plan.contract.place.http is not None
+            target = self._plan.backstage if is_http else self._plan.target
+            self._workers[key] = operator(self._plan.contract, kind, target)
         return self._workers[key]
 
     def flush(self) -> None:

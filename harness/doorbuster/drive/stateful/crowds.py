@@ -13,7 +13,8 @@ from random import Random
 
 import asyncpg
 
-from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer
+from doorbuster.drive.buyer import Buyer
+from doorbuster.drive.sql_buyer import AttemptEnd
 from doorbuster.drive.stateful.sitting import Counterpart
 from doorbuster.drive.workload import ShelfItem
 from doorbuster.model.order import Line, Order
@@ -117,7 +118,7 @@ SHARING = (same_key, same_key_last, same_key_and_rival)  # only for shops whose 
 class Crowds:
     """Sends crowds into the shop, one after the other."""
 
-    def __init__(self, counterpart: Counterpart, buyers: Sequence[SqlBuyer], holder: asyncpg.Connection) -> None:
+    def __init__(self, counterpart: Counterpart, buyers: Sequence[Buyer], holder: asyncpg.Connection) -> None:
         self._with = counterpart
         self._buyers = buyers
         self._holder = holder

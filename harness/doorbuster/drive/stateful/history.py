@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer
+from doorbuster.drive.buyer import Buyer
+from doorbuster.drive.sql_buyer import AttemptEnd
 from doorbuster.model.order import Order
 from doorbuster.record.journal import Journal
 
@@ -48,14 +49,14 @@ class History:
         return self._tries[order.order_key]
 
     async def attempt(
-        self, buyer: SqlBuyer, order: Order, *, try_no: int, number: int, phase: str, recorded_as: str | None = None
+        self, buyer: Buyer, order: Order, *, try_no: int, number: int, phase: str, recorded_as: str | None = None
     ) -> AttemptEnd:
         """Try once to place ``order`` through ``buyer``, whose number is ``number``.
 
         ``recorded_as``: the order key of the history, where it is not the one that is sent.
 
         Raises:
-            UnmatchedAnswer, KeyError, ValueError: as SqlBuyer.attempt.
+            UnmatchedAnswer, KeyError, ValueError: as Buyer.attempt.
         """
         self._number += 1
         attempt = self._number

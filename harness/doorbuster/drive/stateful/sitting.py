@@ -11,6 +11,7 @@ import asyncpg
 
 from doorbuster.config.parameters import parse_parameters
 from doorbuster.drive.backstage import Backstage, StatementFailed, add_products
+from doorbuster.drive.buyer import Buyer
 from doorbuster.drive.operations import Operations, restock_order
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer
 from doorbuster.drive.stateful.expect import (
@@ -60,7 +61,7 @@ class Counterpart:
 
     contract: Contract
     connection: asyncpg.Connection
-    buyer: SqlBuyer
+    buyer: Buyer
     backstage: Backstage
     history: History
     ledger: Ledger | None
@@ -73,14 +74,12 @@ class Counterpart:
     @property
     def many_lines(self) -> bool:
         """Whether the contract can say a cart of several lines."""
-        place = self.contract.place
-        return any(":lines" in sql for sql in (*place.prepare, *(step.sql for step in place.calls)))
+        return any(":lines" in text for text in self.contract.place.templates)
 
     @property
     def states_total(self) -> bool:
         """Whether the contract sends an order's total."""
-        place = self.contract.place
-        return any(":total" in sql for sql in (*place.prepare, *(step.sql for step in place.calls)))
+        return any(":total" in text for text in self.contract.place.templates)
 
     @property
     def claims_key(self) -> bool:

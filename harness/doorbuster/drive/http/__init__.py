@@ -1,0 +1,1 @@
+"""Placing orders over HTTP."""

@@ -1,0 +1,140 @@
+"""One HTTP connection that is looked after by hand: a request goes out once, and whoever loses its answer is told how.
+
+Not a pooling client: those send a request again on their own when a kept connection turns out to be dead, and Locust's
+is one of them. Then one attempt is two requests, and the history is not the shop's.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import h11
+
+CHUNK_BYTES = 1 << 16
+MOST_BYTES = 1 << 22
+
+
+class LostAnswer(Exception):
+    """The connection broke, or could not be made; ``code`` says how, as an attempt's end does."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request; ``headers`` without those that are the connection's own: Host, Content-Length, Connection."""
+
+    method: str
+    target: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back, all of it."""
+
+    status: int
+    body: bytes
+
+
+class HttpConnection:
+    """A connection to ``host``:``port``, made when it is needed."""
+
+    def __init__(self, host: str, port: int, *, keep_alive: bool, connect_timeout_s: float | None = None) -> None:
+        self._host, self._port = host, port
+        self._keep_alive = keep_alive
+        self._connect_timeout_s = connect_timeout_s
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._protocol = h11.Connection(h11.CLIENT)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next request can go out over what there is. A server that let go of an idle connection counts."""
+        reader, writer = self._reader, self._writer
+        return reader is not None and writer is not None and not (reader.at_eof() or writer.is_closing())
+
+    async def open(self) -> None:
+        """Connect; nothing happens where it is connected.
+
+        Raises:
+            LostAnswer: no connection, ``connect_refused``, ``connect_timeout`` or ``connect_lost``.
+        """
+        if self.is_open:
+            return
+        self.close()
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+        except TimeoutError:
+            raise LostAnswer("connect_timeout", f"no connection in {self._connect_timeout_s} s") from None
+        except ConnectionRefusedError as problem:
+            raise LostAnswer("connect_refused", str(problem)) from None
+        except OSError as problem:
+            raise LostAnswer("connect_lost", f"{type(problem).__name__}: {problem}") from None
+
+    async def exchange(self, request: Request) -> Response:
+        """Send ``request`` once and wait for the whole answer.
+
+        Raises:
+            LostAnswer: none came, ``eof`` or ``reset`` after the request may have gone out; or one that is no HTTP.
+        """
+        await self.open()
+        try:
+            return await self._exchange(request)
+        except ConnectionResetError as problem:
+            raise LostAnswer("reset", str(problem)) from None
+        except (OSError, EOFError) as problem:
+            raise LostAnswer("eof", str(problem)) from None
+        except h11.RemoteProtocolError as problem:
+            raise LostAnswer("eof" if self._at_eof() else "no_http", str(problem)) from None
+
+    async def _exchange(self, request: Request) -> Response:
+        assert self._writer is not None
+        headers = [
+            ("Host", f"{self._host}:{self._port}"),
+            *request.headers,
+            ("Content-Length", str(len(request.body))),
+            *([] if self._keep_alive else [("Connection", "close")]),
+        ]
+        head = h11.Request(method=request.method, target=request.target, headers=headers)
+        events: list[h11.Event] = [head, h11.Data(data=request.body), h11.EndOfMessage()]
+        # One write: what a cut lets through is then a part of the request, and not of the client's own timing.
+        self._writer.write(b"".join(self._protocol.send(event) or b"" for event in events))
+        response = await self._read()
+        if self._protocol.our_state is self._protocol.their_state is h11.DONE:
+            self._protocol.start_next_cycle()
+        else:
+            self.close()
+        return response
+
+    async def _read(self) -> Response:
+        assert self._reader is not None
+        status, body = 0, bytearray()
+        while True:
+            event = self._protocol.next_event()
+            if event is h11.NEED_DATA:
+                self._protocol.receive_data(await self._reader.read(CHUNK_BYTES))
+            elif isinstance(event, h11.Response):
+                status = event.status_code
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > MOST_BYTES:
+                    raise LostAnswer("no_http", f"an answer of more than {MOST_BYTES} bytes")
+            elif isinstance(event, h11.EndOfMessage):
+                return Response(status, bytes(body))
+            elif isinstance(event, h11.ConnectionClosed):
+                raise EOFError("the connection ended without an answer")
+
+    def _at_eof(self) -> bool:
+        return self._reader is None or self._reader.at_eof()
+
+    def close(self) -> None:
+        """Drop the connection at once."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+        self._reader = self._writer = None
+        self._protocol = h11.Connection(h11.CLIENT)
