@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from doorbuster.config.mistakes import ConfigError, Mistake
 from doorbuster.config.scenario import LoadedScenario, load_scenario
 from doorbuster.config.variant import Variant, library
+from doorbuster.engine.faults import ALL_FAULTS
 from doorbuster.engine.loading import standing_scenarios
 from doorbuster.engine.power import Task, cheapest_first
 from doorbuster.judge.checks import standard_checks
 from doorbuster.model.check import CheckText
 from doorbuster.model.scenario import ScenarioSet
-from doorbuster.network.faults import FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def offer(chosen: ScenarioSet) -> Offer:
         ConfigError: every mistake in the standing scenarios.
     """
     checks = standard_checks()
-    loaded = {name: load_scenario(path, checks, FAULTS) for name, path in standing_scenarios().items()}
+    loaded = {name: load_scenario(path, checks, ALL_FAULTS) for name, path in standing_scenarios().items()}
     mine = [one for one in loaded.values() if chosen in one.scenario.sets]
     return Offer(checks, loaded, tuple(one.scenario.name for one in cheapest_first(mine)))
 

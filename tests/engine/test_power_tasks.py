@@ -1,0 +1,38 @@
+"""What 'doorbuster power' tries, and in which order."""
+
+import pytest
+from doorbuster.config.mistakes import ConfigError
+from doorbuster.engine.power_run import repeated
+from doorbuster.engine.power_tasks import library_tasks, offer
+
+
+def test_a_set_is_tried_cheapest_first() -> None:
+    chosen = offer("gate").chosen
+    assert chosen.index("stateful") < chosen.index("last_item_interleaved") < chosen.index("every_message")
+    assert chosen.index("every_message") < chosen.index("typical_order") < chosen.index("server_crash")
+
+
+def test_a_broken_function_meets_the_scenarios_of_its_header_first() -> None:
+    (task,) = library_tasks(offer("gate"), 1, ["slow_under_the_lock"])
+    assert task.scenarios[0].scenario.name == "typical_order"
+    assert len(task.scenarios) > 5
+    assert task.stops_at is not None
+    assert "latency" in task.stops_at
+
+
+def test_a_correct_function_meets_the_whole_set_at_each_level_of_its_header() -> None:
+    offered = offer("quick")
+    tasks = library_tasks(offered, 1, ["row_lock_in_order"])
+    assert [t.isolation for t in tasks] == ["read committed", "repeatable read", "serializable"]
+    assert all(tuple(s.scenario.name for s in t.scenarios) == offered.chosen for t in tasks)
+    assert all(t.stops_at is None for t in tasks)
+
+
+def test_an_unknown_name_is_told_with_those_that_are_known() -> None:
+    with pytest.raises(ConfigError, match=r"no such variant[\s\S]*row_lock_in_order"):
+        library_tasks(offer("quick"), 1, ["row_lock"])
+
+
+def test_every_round_has_a_seed_of_its_own() -> None:
+    tasks = library_tasks(offer("quick"), 1, ["no_lock"])
+    assert [t.seed for t in repeated(tasks, 3, 10)] == [10, 11, 12]
