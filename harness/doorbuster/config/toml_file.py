@@ -50,9 +50,20 @@ def validated(model: type[T], content: dict[str, Any], path: Path) -> T:
         ConfigError: every mistake, each with file and key.
     """
     try:
-        return TypeAdapter(model).validate_python(content)
+        found: T = _adapter(model).validate_python(content)
+        return found
     except ValidationError as problem:
         raise ConfigError([_mistake(model, error, path) for error in problem.errors()]) from None
+
+
+_adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(model: type) -> TypeAdapter[Any]:
+    """Made once a class: making one takes thirty milliseconds, and a run reads its scenarios again and again."""
+    if model not in _adapters:
+        _adapters[model] = TypeAdapter(model)
+    return _adapters[model]
 
 
 def _mistake(model: type, error: Any, path: Path) -> Mistake:

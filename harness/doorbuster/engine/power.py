@@ -3,14 +3,14 @@
 import re
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from doorbuster.config.contract import LoadedContract
 from doorbuster.config.scenario import LoadedScenario
-from doorbuster.engine.errors import HarnessError
+from doorbuster.engine.errors import HarnessError, UsageError
 from doorbuster.engine.failures import explain
 from doorbuster.engine.first_order import place_first_order, unusable
 from doorbuster.engine.house import House, Known, deploy
@@ -38,8 +38,8 @@ _FIRST_SCHEDULES = 25  # a crowd
 class Task:
     """A variant to be tried, at one isolation level, with one seed.
 
-    ``scenarios`` are tried in order. ``stops_at`` are the checks that end the trial (None: any); with ``whole`` nothing
-    does, and every scenario runs. ``operator``, ``diff`` and ``argument`` are a mutant's.
+    ``scenarios`` are tried in order. ``stops_at`` are the checks that convict and end the trial; with ``whole`` nothing
+    ends it, and every scenario runs. ``operator``, ``diff`` and ``argument`` are a mutant's.
     """
 
     name: str
@@ -50,11 +50,16 @@ class Task:
     seed: int
     scenarios: tuple[LoadedScenario, ...]
     checks: dict[str, CheckText] = field(repr=False)
-    stops_at: frozenset[str] | None = None
+    stops_at: frozenset[str] = frozenset()
     whole: bool = False
     operator: str = ""
     diff: str = ""
     argument: str = ""
+
+
+def correctness(checks: Mapping[str, CheckText]) -> frozenset[str]:
+    """All checks but thresholds: being slow convicts nobody of being wrong, least of all on a busy machine."""
+    return frozenset(name for name, check in checks.items() if not check.is_threshold)
 
 
 def cheapest_first(scenarios: Iterable[LoadedScenario]) -> list[LoadedScenario]:
@@ -79,8 +84,11 @@ def try_variant(house: House, task: Task, folder: Path, keep: bool = False) -> T
     began = time.monotonic()
     trial = Trial(
         task.name, task.kind, task.isolation, task.seed, Fate.ERROR, task.title,
-        expected=tuple(sorted(task.stops_at or ())), operator=task.operator, diff=task.diff, argument=task.argument,
+        expected=tuple(sorted(task.stops_at)) if task.kind == "broken" else (), operator=task.operator,
+        diff=task.diff, argument=task.argument,
     )  # fmt: skip
+    if task.argument and not task.whole:
+        return replace(trial, fate=Fate.EQUIVALENT)
     folder.mkdir(parents=True)
     try:
         trial = _tried(house, task, trial, folder, began)
@@ -88,6 +96,10 @@ def try_variant(house: House, task: Task, folder: Path, keep: bool = False) -> T
         raise
     except DeployError as problem:
         trial = replace(trial, fate=_discarded(task, Fate.UNDEPLOYED), problem=str(problem))
+    except UsageError as problem:
+        # The gate stops at an answer that the contract does not know: exit 2, and nobody ships that.
+        fate = Fate.CONVICTED if task.kind == "mutant" else Fate.ERROR
+        trial = replace(trial, fate=fate, convicted_by=("exit 2",), problem=str(problem))
     except BaseException as problem:
         failure = explain(problem)
         trial = replace(trial, problem="\n".join(filter(None, [failure.message, failure.details])))
@@ -110,12 +122,11 @@ def _tried(house: House, task: Task, trial: Trial, folder: Path, began: float) -
         return replace(trial, fate=_discarded(task, Fate.UNUSABLE), problem=str(failed.checks[0].example))
     save_texts(folder, Job(task.contract, task.scenarios, task.checks))
     cells: list[Cell] = []
-    counts = task.stops_at
     for loaded in task.scenarios:
         started = time.monotonic()
         result = _shown(house, task, loaded.scenario, folder)
         cells.append(_cell(result, started))
-        convicted = [c for c in cells[-1].violated if counts is None or c in counts]
+        convicted = [c for c in cells[-1].violated if c in task.stops_at]
         if convicted and trial.scenario is None:
             trial = replace(
                 trial, convicted_by=tuple(convicted), scenario=loaded.scenario.name, schedules=cells[-1].schedules,
@@ -134,7 +145,7 @@ def _fate(task: Task, trial: Trial, cells: Sequence[Cell]) -> Fate:
         return Fate.INCONCLUSIVE if any(c.verdict == Verdict.INCONCLUSIVE for c in cells) else Fate.HELD
     if trial.scenario is not None:
         return Fate.CONVICTED
-    if any(cell.violated for cell in cells):
+    if task.kind == "broken" and any(cell.violated for cell in cells):
         return Fate.MISMATCHED
     return Fate.EQUIVALENT if task.argument else Fate.SURVIVED
 
@@ -147,7 +158,7 @@ def _shown(house: House, task: Task, scenario: Scenario, folder: Path) -> Scenar
     if scenario.kind == "interleave" and task.kind != "correct" and not task.whole:
         first = replace(scenario.interleave or Interleave(), most=_FIRST_SCHEDULES, exhaust=0)
         result = _driven(house, task, replace(scenario, interleave=first), folder)
-        if any(c.status is CheckStatus.VIOLATED and c.name in (task.stops_at or (c.name,)) for c in result.checks):
+        if any(c.status is CheckStatus.VIOLATED and c.name in task.stops_at for c in result.checks):
             return result
     return _driven(house, task, scenario, folder)
 

@@ -8,7 +8,7 @@ from doorbuster.config.scenario import LoadedScenario, load_scenario
 from doorbuster.config.variant import Variant, library
 from doorbuster.engine.faults import ALL_FAULTS
 from doorbuster.engine.loading import standing_scenarios
-from doorbuster.engine.power import Task, cheapest_first
+from doorbuster.engine.power import Task, cheapest_first, correctness
 from doorbuster.judge.checks import standard_checks
 from doorbuster.model.check import CheckText
 from doorbuster.model.scenario import ScenarioSet
@@ -56,7 +56,7 @@ def _tasks(variant: Variant, offered: Offer, seed: int, whole: bool) -> Iterable
         yield Task(
             variant.name, variant.kind, variant.title, variant.loaded(level), level, seed,
             tuple(offered.scenarios[name] for name in names), offered.checks,
-            None if variant.kind == "correct" else frozenset(variant.convicted_by), whole,
+            frozenset(variant.convicted_by) or correctness(offered.checks), whole,
         )  # fmt: skip
 
 
