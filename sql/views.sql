@@ -154,14 +154,14 @@ select commit, product, units, 'restock' from restocked;
 create table initial_stock as
 select product, sum(delta) as units from supply where tag in ('initial', 'stock') group by product;
 
--- What each order key asked for, summed by product. A journal whose writer was killed may lack the last lines: such a cart, which does not sum up to its total, is not known.
+-- What each order key asked for, summed by product; where products consist of others (`consumption`), by those. A journal whose writer was killed may lack the last lines: such a cart, which does not sum up to its total, is not known.
 create table carts as
-select order_key, product, sum(quantity) as units
-from request_lines anti join (
+select order_key, coalesce(consumption.stock, product) as product, sum(quantity * coalesce(consumption.units, 1)) as units
+from request_lines left join consumption using (product) anti join (
     select order_key from requests join request_lines using (order_key)
     where (select broken_off from settings) and order_class = 'valid'
     group by order_key, total having sum(quantity * price::decimal(38, 9)) <> total::decimal(38, 9)) using (order_key)
-group by order_key, product;
+group by all;
 
 -- One row an order key that was attempted: its final answer, and how long its buyer waited for it, retries included,
 -- from when it was due (open model) or first invoked.

@@ -9,12 +9,21 @@ from tests.contracts.conftest import Judge, example, required_open, violated
 
 # What convicts the broken form; other checks may do so, too.
 SHAPES = {
+    "bill_of_materials": "conservation",
+    "capacity_minus_sum": "oversold",
     "cart_table": "duplicate_order",
     "composite_cart": "oversold",
+    "hold_then_confirm": "conservation",
     "json_cart": "ghost_order",
+    "json_lines": "conservation",
+    "ledger_only": "oversold",
+    "own_stock_table": "oversold",
     "procedure": "partial_order",
     "reserved_counter": "conservation",
     "scalar_item": "conservation",
+    "silent_void": "conservation",
+    "trigger_only": "conservation",
+    "unit_rows": "false_sold_out",
     "variants": "conservation",
 }
 SMALL = {"examples": 4, "steps": 6, "crowds": 40, "buyers": [2, 4]}

@@ -143,6 +143,9 @@ def _mistakes(contract: Contract) -> Iterator[tuple[str, str, str]]:
         yield "place.compensate", "only a flow of steps has something to compensate", "Remove it."
     if not contract.stock:
         yield "stock", "needs at least one [[stock]] mapping", "Say which table holds the stock."
+    if contract.consumption is not None and contract.restock is not None:
+        cure = "Remove [restock], or test it with a contract whose products are the stock's own."
+        yield "restock", "a product that [consumption] takes apart cannot be restocked", cure
     if contract.buyer.attempts < 1 or contract.buyer.timeout_s <= 0:
         yield "buyer", "needs at least one attempt and a timeout above zero", ""
     yield from ((f"answers.{key}", message, "") for key, message in check_rules(contract.answers))

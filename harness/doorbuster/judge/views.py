@@ -8,9 +8,17 @@ import duckdb
 
 from doorbuster.host.resources import resource
 from doorbuster.judge.checks import BadCheck, try_check
-from doorbuster.judge.rows import create_images, require_unbroken
+from doorbuster.judge.rows import LogNotUnderstood, create_images, require_unbroken
 from doorbuster.model.check import CheckText
-from doorbuster.model.contract import Contract, LinesMapping, Mapped, MovementsMapping, OrdersMapping, StockMapping
+from doorbuster.model.contract import (
+    ConsumptionMapping,
+    Contract,
+    LinesMapping,
+    Mapped,
+    MovementsMapping,
+    OrdersMapping,
+    StockMapping,
+)
 from doorbuster.record.catalogue import Table
 from doorbuster.record.seal import empty_table, quoted
 from doorbuster.record.tables import FIRST_OPERATION, LATER, TABLES
@@ -201,6 +209,7 @@ EVENTS = {
         "customer": "VARCHAR", "total": "DECIMAL(38,9)",
     },
     "movement_events": {"commit": "BIGINT", "order_id": "VARCHAR", "product": "VARCHAR", "delta": "BIGINT"},
+    "consumption": {"product": "VARCHAR", "stock": "VARCHAR", "units": "BIGINT", "is_first": "BOOLEAN"},
 }  # fmt: skip
 # Filled by judge/figures.py before the checks named after metrics read it.
 THRESHOLDS = (
@@ -237,7 +246,10 @@ def _create_settings(
 def _create_events(connection: duckdb.DuckDBPyConnection, contract: Contract, images: dict[str, str]) -> None:
     stock = [_stock(mapping, _rows(mapping, images), n) for n, mapping in enumerate(contract.stock)]
     _create(connection, "stock_events", " union all ".join(stock), "[[stock]]")
+    _create_consumption(connection, contract.consumption, images)
     _create(connection, "line_events", _lines(contract.lines, _rows(contract.lines, images)), "[lines]")
+    if contract.consumption is not None:
+        _take_apart(connection)
     if contract.orders is not None:
         query = _orders(contract.orders, _rows(contract.orders, images))
     else:  # an order is then whatever has a line
@@ -248,6 +260,38 @@ def _create_events(connection: duckdb.DuckDBPyConnection, contract: Contract, im
     moved = contract.movements
     query = _movements(moved, _rows(moved, images)) if moved else empty_table(EVENTS["movement_events"])
     _create(connection, "movement_events", query, "[movements]")
+
+
+def _create_consumption(
+    connection: duckdb.DuckDBPyConnection, mapping: ConsumptionMapping | None, images: Mapping[str, str]
+) -> None:
+    if mapping is None:
+        connection.execute(f"create table consumption as {empty_table(EVENTS['consumption'])}")
+        return
+    rows = _rows(mapping, images)
+    query = f"""
+        select product, stock, sum(_sign * units) as units,
+               row_number() over (partition by product order by stock) = 1 as is_first
+        from (select _sign, coalesce(({mapping.product})::varchar, '') as product,
+                     coalesce(({mapping.stock})::varchar, '') as stock,
+                     case when {mapping.live} then ({mapping.quantity}) else 0 end as units from {rows})
+        group by product, stock having sum(_sign * units) <> 0"""
+    _create(connection, "consumption", query, "[consumption]")
+    changed = f"select _commit from {rows} join commits on commits.commit = _commit where tag is null limit 1"
+    if found := connection.execute(changed).fetchone():
+        raise LogNotUnderstood(f"[consumption]: commit {found[0]} changes what products consist of half way")
+
+
+def _take_apart(connection: duckdb.DuckDBPyConnection) -> None:
+    """Turn lines of products into lines of the stock that they consist of; amounts stay, each once."""
+    connection.execute("alter table line_events rename to product_line_events")
+    query = """
+        select commit, order_id, coalesce(consumption.stock, line.product) as product,
+               sum(delta * coalesce(consumption.units, 1)) as delta, sum(delta_rows) as delta_rows,
+               sum(case when coalesce(is_first, true) then amount else 0 end) as amount
+        from product_line_events line left join consumption using (product)
+        group by all having delta <> 0 or delta_rows <> 0 or amount <> 0"""
+    _create(connection, "line_events", query, "[consumption]")
 
 
 def _rows(mapping: Mapped, images: Mapping[str, str]) -> str:

@@ -271,6 +271,23 @@ class MovementsMapping:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ConsumptionMapping:
+    """A bill of materials: a unit of ``product`` on an order takes ``quantity`` units of the stock ``stock``.
+
+    A product without a row takes itself. What is on the bills must not change while orders are placed.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    table: str
+    product: str
+    stock: str
+    quantity: str
+    live: str = "true"
+    sql: str | None = None
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
     """What the shop promises beyond the default."""
 
@@ -298,6 +315,7 @@ class Contract:
     buyer: Buyer = Buyer()
     orders: OrdersMapping | None = None
     movements: MovementsMapping | None = None
+    consumption: ConsumptionMapping | None = None
     rules: Rules = Rules()
     restock: Operation | None = None
     cancel: Operation | None = None
@@ -319,7 +337,8 @@ class Contract:
     @property
     def mappings(self) -> "tuple[Mapped, ...]":
         """All mappings that the contract has."""
-        return tuple(m for m in (*self.stock, self.orders, self.lines, self.movements) if m is not None)
+        optional = (self.orders, self.lines, self.movements, self.consumption)
+        return (*self.stock, *(m for m in optional if m is not None))
 
 
-Mapped = StockMapping | OrdersMapping | LinesMapping | MovementsMapping
+Mapped = StockMapping | OrdersMapping | LinesMapping | MovementsMapping | ConsumptionMapping

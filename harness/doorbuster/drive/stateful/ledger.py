@@ -31,8 +31,11 @@ class Ledger:
 
     @classmethod
     async def open(cls, connection: asyncpg.Connection, contract: Contract) -> Self | None:
-        """A ledger, or None where PostgreSQL does not take the contract's expressions, or they stand on own queries."""
-        if any(mapping.sql is not None for mapping in contract.mappings):
+        """A ledger, or None where PostgreSQL does not take the contract's expressions, or they stand on own queries.
+
+        None, too, where products consist of others: then stock is not counted in what is ordered.
+        """
+        if contract.consumption is not None or any(mapping.sql is not None for mapping in contract.mappings):
             return None
         try:
             ledger = cls(await connection.prepare(ledger_sql(contract)))

@@ -260,6 +260,8 @@ class Sitting:
         words = "" if order.order_class == "valid" else f" ({order.order_class})"
         self._tell(f"order {label}{words}: {_cart(order)}", end)
         contract = self._with.contract
+        if contract.consumption is not None and order.order_class not in contract.rules.refuse:
+            return None  # products may share what they consist of: only the log knows what was there
         return self._found(
             judge_first(
                 order.order_class, _wanted(order), stock, end.outcome, done,
