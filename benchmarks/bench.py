@@ -23,6 +23,7 @@ from benchmarks.figure import Figure
 LATEST = Path(__file__).parent / "latest.json"
 MODULES = (
     "cut_and_crash",
+    "naive",
 )  # fmt: skip
 
 

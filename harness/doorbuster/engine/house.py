@@ -1,6 +1,6 @@
 """What all scenarios of a run share: a guardian, a scratch folder, a server with the contract deployed, a proxy."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,8 +75,12 @@ def open_house(
 
 
 @contextmanager
-def open_empty_house(tools: Tools, known: Known, emit: Callable[[Event], None]) -> Iterator[House]:
+def open_empty_house(
+    tools: Tools, known: Known, emit: Callable[[Event], None], settings: Mapping[str, str] | None = None
+) -> Iterator[House]:
     """Start everything, and deploy nothing: the house's template is a name without a database.
+
+    ``settings`` go over the server's usual ones.
 
     Raises:
         NoToxiproxy, ToxiproxyError, PostgresError: a tool is missing or does not start.
@@ -91,7 +95,7 @@ def open_empty_house(tools: Tools, known: Known, emit: Callable[[Event], None]) 
         known.toxiproxy["version"] = toxiproxy.binary.version
         emit(Preparing("Postgres"))
         runtime = runtime_of(tools.postgres, guardian)
-        server = stack.enter_context(runtime.open())
+        server = stack.enter_context(runtime.open(settings))
         known.postgres.update(version=server.version, runtime=server.runtime)
         yield House(guardian, scratch, runtime, server, toxiproxy, server.prefix + TEMPLATE)
         # A run whose own tools died on the way says so, also where no scenario noticed.
