@@ -364,3 +364,43 @@ select 'clock', format('{} of {} acknowledged orders carry a time outside their 
 from (select count(*) as total, count(*) filter (born_us < invoked_us or born_us > returned_us) as outside
       from orders join attempts using (attempt) where outcome = 'ok' and attributed_by = 'tag')
 where outside > 2 and outside * 2 > total;
+
+-- How each fault was recovered from, from its end to the next one's start: until the first order that went through, and until
+-- latency was as before all faults. That is: of 20 orders due one after the other at most one took longer than `limit_us`,
+-- twice what 95 of 100 took before the first fault. `since_us` is null where another fault was still on.
+create table recoveries as
+with ended as (
+    select name, any_value(kind) as kind, max(healed_us) as healed_us from fault_windows group by name
+), bounds as (
+    select ended.*, coalesce((select min(applied_us) from fault_windows other
+                              where other.name <> ended.name and other.healed_us > ended.healed_us),
+                             9223372036854775807) as until_us
+    from ended
+), calm as (
+    select case when count(*) >= 20 then 2 * quantile_disc(latency_us, 0.95) end as limit_us
+    from order_results
+    where coalesce(due_us, invoked_us) + latency_us < (select min(applied_us) from fault_windows)
+), answers as (
+    select bounds.name,
+           min(returned_us) filter (outcome = 'ok' and returned_us >= healed_us) as good_us,
+           min(returned_us) filter (outcome in ('ok', 'sold_out', 'refused') and returned_us >= healed_us) as definite_us,
+           count(*) filter (invoked_us >= healed_us and invoked_us <= healed_us + recovery_us // 2
+                            and returned_us <= healed_us + recovery_us) as tried
+    from bounds, settings join attempts on returned_us >= healed_us and invoked_us < until_us and returned_us <= until_us
+    group by bounds.name
+), placed as (
+    select bounds.name, healed_us, coalesce(due_us, invoked_us) as at_us, latency_us > limit_us as slow
+    from bounds, calm join order_results on coalesce(due_us, invoked_us) between healed_us and until_us
+    where limit_us is not null
+), following as (
+    select name, at_us, count(*) over twenty as orders, count(*) filter (slow) over twenty as slow
+    from placed window twenty as (partition by name order by at_us rows between current row and 19 following)
+), calmed as (
+    select name, min(at_us) as normal_us from following where orders = 20 and slow <= 1 group by name
+)
+select name, kind, healed_us, case when until_us > healed_us then healed_us end as since_us,
+       nullif(until_us, 9223372036854775807) as until_us, good_us - healed_us as good_after_us,
+       definite_us - healed_us as definite_after_us, normal_us - healed_us as normal_after_us, limit_us,
+       coalesce(tried, 0) as tried
+from bounds left join answers using (name) left join calmed using (name), calm
+order by healed_us;

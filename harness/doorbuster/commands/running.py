@@ -14,6 +14,7 @@ from doorbuster.engine.failures import INTERRUPTED, USAGE
 from doorbuster.engine.house import Tools
 from doorbuster.engine.loading import Job
 from doorbuster.engine.run import RunSettings, run
+from doorbuster.engine.stage import StageOptions
 from doorbuster.host.interrupts import interrupts
 from doorbuster.model.verdict import Verdict
 from doorbuster.postgres.connect import redacted
@@ -74,6 +75,7 @@ def run_job(load: Callable[[], Job], options: Mapping[str, Any]) -> NoReturn:
         command=shlex.join(["doorbuster", *map(redacted, sys.argv[1:])]),
         tools=Tools(options["toxiproxy"], postgres),
         budget_s=options.get("budget"),
+        options=options.get("stage_options") or StageOptions(),
     )
     reports = all_reports(
         ReportSettings(

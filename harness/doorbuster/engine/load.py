@@ -18,6 +18,7 @@ from doorbuster.drive.workload import shelf
 from doorbuster.engine.drill_journal import DrillJournal
 from doorbuster.engine.errors import HarnessError, NotPossible, UsageError
 from doorbuster.engine.faults import prepared, server_settings
+from doorbuster.engine.holding import hold_shop
 from doorbuster.engine.house import TEMPLATE
 from doorbuster.engine.links import open_links
 from doorbuster.engine.own_server import own_server
@@ -92,10 +93,12 @@ async def _in_shop(
             finally:
                 # Also after a failure: what was recorded so far is kept, and can be judged.
                 stage.emit(Judging(scenario.name))
-                async with reconnected(shop) as shop:
-                    known["unobservable"] = await shop.close_and_read(folder)
+                async with reconnected(shop) as alive:
+                    known["unobservable"] = await alive.close_and_read(folder)
                 seal_journals(folder)
             known["duration_s"] = time.monotonic() - started
+        if stage.options.hold_s:
+            await hold_shop(stage, shop, site.server, name)
 
 
 async def _probe(stage: Stage, shop: Shop, entrance: Target, journal: DrillJournal) -> None:

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from doorbuster.config.toml_file import as_toml, read_toml
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.tagging import Untaggable
 from doorbuster.engine.crash_proof import CRASH_PROOFS
-from doorbuster.engine.faults import ALL_FAULTS, fault_of
+from doorbuster.engine.faults import ALL_FAULTS, fault_of, target_of
+from doorbuster.faults import SITE_FAULTS
 from doorbuster.host.resources import resource
 from doorbuster.judge.checks import BadCheck, read_check, standard_checks
 from doorbuster.judge.views import try_checks
@@ -179,7 +181,18 @@ def _fault_mistakes(loaded: LoadedScenario) -> list[Mistake]:
             fault_of(plan)
         except BadParameters as problem:
             mistakes.append(Mistake(place, str(problem)))
-    return mistakes
+    return mistakes + _overlap_mistakes(loaded)
+
+
+def _overlap_mistakes(loaded: LoadedScenario) -> list[Mistake]:
+    """Two faults of the server at once: one could not be healed while the other lasts."""
+    plans = [plan for plan in loaded.scenario.faults if plan.kind in SITE_FAULTS]
+    plans = sorted((p for p in plans if target_of(p) == "server"), key=lambda plan: plan.start_s)
+    return [
+        Mistake(f"{loaded.path}: faults", f"{later.label!r} begins before {earlier.label!r} is over",
+                "Of the server only one thing at a time can be broken; leave it a second to recover in between.")
+        for earlier, later in pairwise(plans) if later.start_s < earlier.start_s + earlier.duration_s
+    ]  # fmt: skip
 
 
 def _operation_mistakes(shop: LoadedContract, scenarios: Sequence[LoadedScenario]) -> list[Mistake]:

@@ -15,7 +15,7 @@ from doorbuster.drive.sql_buyer import Target
 from doorbuster.model.server import Server
 from doorbuster.postgres.connect import TROUBLE
 from doorbuster.record.journal import Journal
-from doorbuster.record.server_log import read_deadlocks
+from doorbuster.record.server_log import read_deadlocks, read_troubles
 
 EVERY_S = 0.2
 # First keys of the advisory locks that are ours: a gate inside a copy of the function is no leak of the shop's.
@@ -97,6 +97,9 @@ class Lookout:
                 journal.append(
                     [waiting.deadlock, waiting.at_us, waiting.pid, waiting.is_victim, waiting.detail]
                 )
+        with Journal(folder, "server_log") as journal:
+            for told in read_troubles(self._log()):
+                journal.append([told.at_us, told.level, told.pid, told.text, told.times])
         counted = await connection.fetchval(
             "select deadlocks from pg_stat_database where datname = current_database()"
         )

@@ -20,7 +20,7 @@ from doorbuster.engine.links import open_entrance
 from doorbuster.engine.loading import Job
 from doorbuster.engine.place import place_command
 from doorbuster.engine.sources import source_lines
-from doorbuster.engine.stage import Drive, Stage
+from doorbuster.engine.stage import Drive, Stage, StageOptions
 from doorbuster.engine.store import judge_stored, load_run, new_run_folder, save_texts
 from doorbuster.engine.waivers import unneeded, waived
 from doorbuster.host.interrupts import run_interruptibly
@@ -43,6 +43,7 @@ class RunSettings:
     command: str
     tools: Tools = field(default_factory=Tools)
     budget_s: float | None = None
+    options: StageOptions = field(default_factory=StageOptions)
 
 
 @dataclass(slots=True)
@@ -131,8 +132,9 @@ def _run_one(
     if drive is None:
         raise HarnessError(f"{scenario.name}: scenarios of kind {scenario.kind!r} cannot be driven yet")
     interrupted = None
+    stage = Stage(house, job.contract.contract, scenario, settings.seed, place, emit, settings.options)
     try:
-        run_interruptibly(_driven(drive, Stage(house, job.contract.contract, scenario, settings.seed, place, emit)))
+        run_interruptibly(_driven(drive, stage))
     except BaseException as problem:
         interrupted = problem
     try:

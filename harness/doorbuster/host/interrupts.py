@@ -25,9 +25,26 @@ class Interrupts:
     def __init__(self) -> None:
         self.times = 0
         self._main: asyncio.Task[Any] | None = None
+        self._held: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    async def hold(self, most_s: float) -> bool:
+        """Wait until somebody asks to end, which then only ends the waiting; whether somebody did within ``most_s``."""
+        asked = asyncio.Event()
+        self._held = asyncio.get_running_loop(), asked
+        try:
+            await asyncio.wait_for(asked.wait(), most_s)
+        except TimeoutError:
+            return False
+        finally:
+            self._held = None
+        return True
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """The handler; in the main thread, between any two instructions."""
+        if self._held is not None:
+            (loop, asked), self._held = self._held, None
+            loop.call_soon_threadsafe(asked.set)
+            return
         self.times += 1
         if 1 < self.times < AGAIN:
             os.write(2, WAIT)
@@ -46,6 +63,11 @@ class Interrupts:
 
 
 _current = Interrupts()
+
+
+async def hold(most_s: float) -> bool:
+    """Wait for a first interrupt, which then ends nothing but the waiting; whether one came within ``most_s``."""
+    return await _current.hold(most_s)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import duckdb
 
 from doorbuster.config.thresholds import parse_threshold
 from doorbuster.judge.checks import Ground, run_checks, unobservable
+from doorbuster.judge.drills import journal, recoveries, server_log, targets, unavailable
 from doorbuster.judge.figures import (
     count,
     create_waits,
@@ -69,6 +70,7 @@ def _judged(
                 create_views(
                     connection, contract, load_catalogue(folder / "catalogue.json"), scenario.checks.require,
                     broken_off=facts.get("broken_off") is not None,
+                    recovery_s=scenario.recovery_s if scenario.kind == "load" else None,
                 )  # fmt: skip
             except LogNotUnderstood as problem:
                 reason = f"the log was not understood: {problem}"
@@ -99,7 +101,7 @@ def _judge(
     results = run_checks(connection, checks.values(), scenario.checks, ground)
     found = facts.get("findings")
     results = with_findings(results, found if isinstance(found, list) else [], scenario.checks)
-    faults = _faults(connection, proofs, start_us)
+    faults = (*_faults(connection, proofs, start_us), *unavailable(connection, start_us))
     orders = count(connection, "select count(*) from order_results")
     base = _base(connection, scenario, facts)
     return replace(
@@ -123,6 +125,9 @@ def _judge(
         crashes=_kind_facts(facts, "crashes"),
         outcomes_over_time=outcome_points(connection, start_us),
         stock_over_time=stock_lines(connection, start_us),
+        journal=journal(connection, start_us),
+        recoveries=recoveries(connection, start_us) if scenario.kind == "load" else (),
+        server_log=server_log(connection, start_us),
     )
 
 
@@ -191,11 +196,11 @@ def _faults(
     found = connection.execute(
         "select name, kind, min(applied_us), max(healed_us) from fault_windows group by all order by 3"
     ).fetchall()
-    results = []
+    results, struck = [], targets(connection)
     for name, kind, applied_us, healed_us in found:
         marks, sentence = _marks(connection, proofs.get(name), name)
         span = ((applied_us - start_us) / 1e6, (healed_us - start_us) / 1e6)
-        results.append(FaultResult(name, kind, *span, proof=sentence, marks=int(marks)))
+        results.append(FaultResult(name, kind, *span, proof=sentence, marks=int(marks), target=struck.get(name, "")))
     return tuple(results)
 
 

@@ -118,11 +118,12 @@ def create_views(
     required: Sequence[str] = (),
     *,
     broken_off: bool = False,
+    recovery_s: float | None = None,
 ) -> None:
     """Create the events by the contract's mapping, and the canonical tables over them.
 
     ``required`` names the checks that the scenario requires; ``broken_off`` says that the harness failed in the middle,
-    so that its journals may lack their last lines.
+    so that its journals may lack their last lines; ``recovery_s`` is how long recovery from a load's fault may take.
 
     Raises:
         BadMapping, LogNotUnderstood: the contract's expressions or the log do not fit the tables.
@@ -138,7 +139,7 @@ def create_views(
         )
         require_unbroken(connection, table, images[table.name])
     _create_events(connection, contract, images)
-    create_canonical(connection, contract, required, broken_off=broken_off)
+    create_canonical(connection, contract, required, broken_off=broken_off, recovery_s=recovery_s)
 
 
 def create_canonical(
@@ -147,9 +148,10 @@ def create_canonical(
     required: Sequence[str] = (),
     *,
     broken_off: bool = False,
+    recovery_s: float | None = None,
 ) -> None:
     """Create the canonical tables from the events."""
-    _create_settings(connection, contract, required, broken_off)
+    _create_settings(connection, contract, required, broken_off, recovery_s)
     for statement in connection.extract_statements(resource("sql/views.sql").read_text()):
         connection.execute(statement)
 
@@ -219,13 +221,15 @@ THRESHOLDS = (
 
 
 def _create_settings(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, required: Sequence[str], broken_off: bool
-) -> None:
+    connection: duckdb.DuckDBPyConnection, contract: Contract, required: Sequence[str], broken_off: bool,
+    recovery_s: float | None,
+) -> None:  # fmt: skip
     limit_s = contract.rules.eventual_limit_s
     connection.execute(
         "create table settings as select ?::bool as multi_step, ?::bool as eventual, ?::bigint as eventual_limit_us, "
         "?::bool as negative_stock_allowed, ?::bool as has_movements, ?::bool as moves_by_order, "
-        "?::bool as claims_key, ?::bool as broken_off, ?::bool as release_names_order",
+        "?::bool as claims_key, ?::bool as broken_off, ?::bool as release_names_order, "
+        "?::bigint as recovery_us",
         [
             len(contract.place.call_names) > 1,
             contract.rules.atomicity == "eventual",
@@ -236,6 +240,7 @@ def _create_settings(
             contract.orders is not None and contract.orders.order_key is not None,
             broken_off,
             contract.release is not None and bool(_OF_AN_ORDER.search(contract.release.sql)),
+            None if recovery_s is None else int(recovery_s * 1e6),
         ],
     )
     refused = "create table refused_classes as select unnest(?::varchar[]) as order_class"

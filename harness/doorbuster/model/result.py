@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from doorbuster.model.check import CheckResult, ThresholdResult
+from doorbuster.model.drill import Happening, LogLine, Recovery
 from doorbuster.model.scenario import Kind
 from doorbuster.model.stall import Stall
 from doorbuster.model.verdict import Verdict
@@ -40,7 +41,10 @@ class PhaseResult:
 
 @dataclass(frozen=True, slots=True)
 class FaultResult:
-    """One fault: seconds from the release of the buyers, and the mark it left (``marks`` 0: it did not happen)."""
+    """One fault: seconds from the release of the buyers, and the mark it left (``marks`` 0: it did not happen).
+
+    ``target`` is what it struck, where that is known: a link, the server, a worker.
+    """
 
     name: str
     kind: str
@@ -48,6 +52,7 @@ class FaultResult:
     ended_s: float
     proof: str
     marks: int
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,9 @@ class ScenarioResult:
     outcomes_over_time: tuple[OutcomePoint, ...] = ()
     stock_over_time: tuple[StockLine, ...] = ()
     stalls: tuple[Stall, ...] = ()
+    journal: tuple[Happening, ...] = ()
+    recoveries: tuple[Recovery, ...] = ()
+    server_log: tuple[LogLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

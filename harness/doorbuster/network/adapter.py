@@ -109,6 +109,11 @@ class ToxiproxyApi:
         library_proxy = _seeing(toxiproxy.Proxy, APIConsumer=self.http)
         self._library = _seeing(toxiproxy.Toxiproxy, APIConsumer=self.http, Proxy=library_proxy)()
 
+    @property
+    def url(self) -> str:
+        """Where the API is, for people who want to look."""
+        return f"http://{self.http.host}:{self.http.port}"
+
     def version(self) -> str:
         """What the server says of itself, e.g. ``2.12.0``, or ``git`` when built without saying."""
         return str(self.http.get("/version").json()["version"])

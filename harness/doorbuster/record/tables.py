@@ -109,6 +109,9 @@ OPERATIONS = {
 # Numbers from here up are operations', beyond all attempts of buyers.
 FIRST_OPERATION = 1 << 52
 
+# What the server's own log told of itself: what ended it or its sessions, and how it came back.
+SERVER_LOG = {"at_us": "BIGINT", "level": "VARCHAR", "pid": "INTEGER", "text": "VARCHAR", "times": "BIGINT"}
+
 # Journals that the driving process writes as CSV while it goes on, and that are sealed into Parquet afterwards.
 JOURNALS = {
     "attempts": ATTEMPTS,
@@ -122,7 +125,8 @@ JOURNALS = {
     "probes": PROBES,
     "operations": OPERATIONS,
     "happenings": HAPPENINGS,
+    "server_log": SERVER_LOG,
 }
 # Tables that runs of an earlier version do not have: empty there.
-LATER = frozenset({"connects", "sessions", "deadlocks", "counters", "probes", "operations", "happenings"})
+LATER = frozenset({"connects", "sessions", "deadlocks", "counters", "probes", "operations", "happenings", "server_log"})
 TABLES = {**JOURNALS, "commits": COMMITS, "changes": CHANGES}

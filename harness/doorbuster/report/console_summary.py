@@ -28,7 +28,7 @@ from doorbuster.report.story import (
     relaxed_together,
     unexercised,
 )
-from doorbuster.report.text import count, outcomes_in_words, seconds, shortened, stall_in_words
+from doorbuster.report.text import count, milliseconds, outcomes_in_words, seconds, shortened, stall_in_words
 from doorbuster.report.verdict import SYMBOLS, not_reached, sentence
 
 _MAX_STORIES = 6  # one screen; report.html has them all
@@ -50,6 +50,7 @@ def summary(
         yield from _section("Not exercised", [_unexercised(u) for u in unexercised(result)], show)
     yield from _section("Faults", _fault_lines(result), show)
     yield from _section("Stalls", _stall_lines(result), show)
+    yield from _section("Recovery, from the end of each fault", _recovery_lines(result), show)
     yield from _section("Relaxed or waived", _relaxed_lines(result), show)
     yield from (_unbroken(foreign(f"{path.name}: {path}", guard)) for path in written)
 
@@ -156,6 +157,18 @@ def _fault_lines(result: RunResult) -> list[str]:
 
 def _stall_lines(result: RunResult) -> list[str]:
     return [f"{stall_in_words(stall)}, in {s.name}" for s in result.scenarios for stall in s.stalls]
+
+
+def _recovery_lines(result: RunResult) -> list[str]:
+    return [
+        f"{one.fault} in {scenario.name}: first good order {_after(one.first_good_ms)}, latency normal "
+        + ("unknown, as too few orders came before" if one.limit_ms is None else _after(one.normal_ms))
+        for scenario in result.scenarios for one in scenario.recoveries
+    ]  # fmt: skip
+
+
+def _after(ms: float | None) -> str:
+    return "not seen before the next fault" if ms is None else f"after {milliseconds(ms)}"
 
 
 def _relaxed_lines(result: RunResult) -> list[str]:
