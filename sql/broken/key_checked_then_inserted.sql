@@ -1,7 +1,7 @@
 -- mistake: Looks for the key, then inserts, with no unique index: two tries at once both find nothing.
 -- seen in: check-then-insert instead of a unique index; the commonest idempotency bug
--- convicted by: duplicate_order
--- scenarios: same_key small_crowds
+-- convicted by: duplicate_order false_sold_out
+-- scenarios: small_crowds same_key
 -- contract: create_order_with_inventory
 -- schema: ../schema.sql ../shapes/keyed.sql
 

@@ -10,7 +10,7 @@ from typing import Any
 from doorbuster.config.parameters import Statement
 from doorbuster.drive.tagging import TAG_PARAMETER, is_tagged_by_setting, tagged
 from doorbuster.model.contract import Operation, Place
-from doorbuster.model.order import Order
+from doorbuster.model.order import Line, Order
 from doorbuster.record.wal import ATTEMPT_TAG
 
 
@@ -71,10 +71,16 @@ def lines_json(order: Order) -> str:
     """The cart as a JSON array of ``{"product", "quantity", "price"}``, numbers as numbers, exactly."""
     lines = (
         f'{{"product": {"null" if order.blank == "product" else _json_id(line.product)}, '
-        f'"quantity": {"null" if order.blank == "quantity" else line.quantity}, "price": {line.price}}}'
+        f'"quantity": {_json_quantity(line, order)}, "price": {line.price}}}'
         for line in order.lines
     )
     return f"[{', '.join(lines)}]"
+
+
+def _json_quantity(line: Line, order: Order) -> str:
+    if order.blank == "words":
+        return '"two"'
+    return "null" if order.blank == "quantity" else str(line.quantity)
 
 
 def _json_id(product: str) -> str:

@@ -9,7 +9,7 @@ OrderClass = Literal[
     "valid", "unknown_product", "zero", "negative", "empty", "malformed", "huge",
     "duplicate_lines", "reused_key", "wrong_total",
 ]  # fmt: skip
-Blank = Literal["product", "quantity", "total"]
+Blank = Literal["product", "quantity", "total", "words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Order:
     """One thing a buyer wants; it may take several attempts, all with this key and this customer.
 
     ``order_class`` says what the harness knows about it: only ``valid`` orders may be expected to succeed. ``blank`` is
-    what a malformed order sends as null, in every line or as its total.
+    what a malformed order sends as null, in every line or as its total; ``words``: in JSON, its quantities in words.
     """
 
     order_key: str

@@ -40,7 +40,7 @@ class History:
         )
         for number, line in enumerate(order.lines):
             product = None if order.blank == "product" else line.product
-            quantity = None if order.blank == "quantity" else line.quantity
+            quantity = None if order.blank in ("quantity", "words") else line.quantity
             self._lines.append([order.order_key, number, product, quantity, line.price])
 
     def next_try(self, order: Order) -> int:

@@ -120,7 +120,7 @@ def _machine(counterpart: Counterpart, wait_for: Await, found: Search) -> type[R
             kind=st.sampled_from(["unknown_product", "zero", "negative", "empty", "malformed"]),
             index=_INDEX,
             place=st.integers(0, 2),
-            blank=st.sampled_from(["quantity", "product", "total"]),
+            blank=st.sampled_from(["quantity", "product", "total", "words"]),
         )
         def bad(self, kind: Any, index: int, place: int, blank: Any) -> None:
             self._do(self._sitting.bad(kind, index, place, blank))

@@ -164,6 +164,8 @@ class Sitting:
             return None
         if kind == "malformed" and blank == "total" and not self._with.states_total:
             return None  # what is never sent cannot be malformed
+        if kind == "malformed" and blank == "words" and not self._with.many_lines:
+            return None  # a typed parameter takes no words
         good, wrong = [self._line(index, 1)], self._bad_lines(kind, index + 1)
         if not self._with.many_lines and not wrong:
             return None
@@ -319,11 +321,14 @@ def _wanted(order: Order) -> Counter[str]:
     return wanted
 
 
+_BLANK_QUANTITY = {"quantity": "null", "words": "'two'"}
+
+
 def _cart(order: Order) -> str:
     if not order.lines:
         return "an empty cart"
     lines = (
-        f"{'null' if order.blank == 'quantity' else line.quantity} of product "
+        f"{_BLANK_QUANTITY.get(order.blank or '', line.quantity)} of product "
         f"{'null' if order.blank == 'product' else line.product}"
         for line in order.lines
     )

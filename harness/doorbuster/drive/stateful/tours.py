@@ -37,6 +37,7 @@ TOURS: dict[str, list[Step]] = {
     "empty": [lambda s: s.bad("empty", 0, 0)],
     "no quantity": [lambda s: s.bad("malformed", 0, 0, "quantity")],
     "no product": [lambda s: s.bad("malformed", 0, 0, "product")],
+    "quantity in words": [lambda s: s.bad("malformed", 0, 0, "words"), lambda s: s.bad("malformed", 0, 1, "words")],
     "no total": [lambda s: s.bad("malformed", 0, 0, "total")],
     "wrong total": [lambda s: s.wrong_total(0, -100), lambda s: s.wrong_total(0, 1)],
     "again": [lambda s: s.again(0), lambda s: s.again(0)],

@@ -1,0 +1,3 @@
+-- design: Reservations: a hold takes the goods, a second call confirms it, and it can be let go, once.
+-- isolation: read committed
+-- contract: ../../scenarios/contracts/hold_then_confirm/contract.toml
