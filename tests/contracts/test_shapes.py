@@ -20,6 +20,7 @@ SHAPES = {
     "own_stock_table": "oversold",
     "procedure": "partial_order",
     "reserved_counter": "conservation",
+    "row_level_security": "oversold",
     "scalar_item": "conservation",
     "silent_void": "conservation",
     "trigger_only": "conservation",

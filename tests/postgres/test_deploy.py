@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 from doorbuster.host.resources import resource
 from doorbuster.postgres.connect import connect
+from doorbuster.postgres.databases import Databases
 from doorbuster.postgres.deploy import DeployError, DeployMistake, deploy_files
+from doorbuster.postgres.embedded import EmbeddedServer
 
 
 class Files:
@@ -113,3 +115,73 @@ async def test_a_lost_connection_is_reported_at_its_statement(dsn: str, files: F
 async def test_a_kept_role_or_setting_of_one_file_does_not_reach_the_next(dsn: str, files: Files) -> None:
     first = "create role nobody_in_particular_;\nset role nobody_in_particular_;"
     await deploy_files(dsn, files(first, "create schema s; drop role nobody_in_particular_;"))
+
+
+async def test_rights_of_a_role_that_there_is_not_are_passed_over_and_told(dsn: str, files: Files) -> None:
+    text = """create table t (n int);
+alter table t owner to nobody_here;
+alter table t enable row level security;
+grant select on t to nobody_here, pg_monitor;
+create function f() returns int language sql as 'select 1';
+alter function f() owner to nobody_here;
+"""
+    done = await deploy_files(dsn, files(text))
+    (notice,) = done.notices
+    assert (notice.line, notice.severity) == (2, "WARNING")
+    assert notice.message == 'no role "nobody_here" here: ownership and rights of it are passed over (3 statements)'
+    assert await value(dsn, "select has_table_privilege('pg_monitor', 't', 'select')") is True
+
+
+async def test_extensions_that_shops_ask_for_have_a_stand_in(dsn: str, files: Files) -> None:
+    text = """create extension if not exists "uuid-ossp";
+create extension if not exists pgcrypto;
+comment on extension pgcrypto is 'as a dump has it';
+create extension if not exists pg_cron with schema pg_catalog;
+create table t (id uuid default uuid_generate_v4(), secret text);
+insert into t (secret) values (crypt('pass', gen_salt('bf', 8)));
+"""
+    await deploy_files(dsn, files(text))
+    assert await value(dsn, "select crypt('pass', secret) = secret and crypt('else', secret) <> secret from t") is True
+    assert await value(dsn, "select encode(digest('abc', 'sha256'), 'hex')") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
+    assert await value(dsn, "select octet_length(gen_random_bytes(40))") == 40
+    assert str(await value(dsn, "select uuid_generate_v3(uuid_ns_dns(), 'www.widgets.com')")) == (
+        "3d813cbb-47fb-32ba-91df-831e1593ac29"
+    )
+
+
+async def test_an_extension_that_is_missing_is_named_with_what_needs_it(dsn: str, files: Files) -> None:
+    paths = files('create extension "postgis";', "create table shops (id int,\n  place geometry(point, 4326));")
+    (mistake,) = await mistakes(dsn, paths)
+    assert mistake.file == paths[0]
+    assert mistake.message == (
+        "the extension 'postgis' is not available on this server; needed by 2.sql:2 (geometry)"
+    )
+    assert "--postgres docker:IMAGE" in mistake.hint
+
+
+async def test_a_dump_that_lacks_something_gets_the_hint_to_add_a_stub(dsn: str, files: Files) -> None:
+    (mistake,) = await mistakes(dsn, files("select 1;\ncreate table lines (\n  product int references products (id));"))
+    assert mistake.line == 2
+    assert mistake.message == 'relation "products" does not exist'
+    assert "a stub is enough" in mistake.hint
+
+
+async def test_settings_of_a_database_reach_its_clones(server: EmbeddedServer) -> None:
+    databases = Databases(server)
+
+    async def deploy(dsn: str) -> None:
+        connection = await connect(dsn)
+        name = await connection.fetchval("select quote_ident(current_database())")
+        await connection.execute(f'alter database {name} set search_path = "$user", public, pg_catalog')
+        await connection.execute(f"alter database {name} set statement_timeout = '12s'")
+        await connection.close()
+
+    await databases.create_template("with_settings", deploy)
+    try:
+        async with databases.cloned("with_settings", "heir") as dsn:
+            assert await value(dsn, "show search_path") == '"$user", public, pg_catalog'
+            assert await value(dsn, "show statement_timeout") == "12s"
+    finally:
+        await databases.drop("with_settings")

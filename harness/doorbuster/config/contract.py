@@ -12,6 +12,7 @@ from doorbuster.config.answers import check_rules
 from doorbuster.config.http_place import http_mistakes
 from doorbuster.config.mistakes import ConfigError, Mistake
 from doorbuster.config.parameters import unknown_parameters
+from doorbuster.config.supabase import on_supabase
 from doorbuster.config.toml_file import read_toml, validated
 from doorbuster.model.contract import Contract
 
@@ -53,8 +54,10 @@ def load_contract(path: Path, changes: Mapping[str, Any] | None = None) -> Loade
 
 
 def _placed(contract: Contract, files: tuple[str, ...], path: Path) -> Contract:
-    """The contract with its paths absolute."""
+    """The contract with its paths absolute, and with what a platform adds to it."""
     placed = replace(contract, schema=replace(contract.schema, files=files))
+    if contract.schema.supabase:
+        placed = on_supabase(placed)
     http = placed.place.http
     if http is None:
         return placed
@@ -139,6 +142,9 @@ def _mistakes(contract: Contract) -> Iterator[tuple[str, str, str]]:
     if [place.sql is not None, bool(place.steps), place.http is not None].count(True) != 1:
         message = "needs one of 'sql', [[place.steps]] and [place.http]"
         yield "place", message, "Give one statement, the steps of a flow, or requests; not two of them."
+    if contract.schema.supabase and place.http is None and "role" not in contract.session:
+        cure = 'Say as whom buyers come: role = "anon", "authenticated" or "service_role".'
+        yield "session.role", "is required with supabase = true: only to a role is row-level security in force", cure
     if place.sql is not None and place.compensate:
         yield "place.compensate", "only a flow of steps has something to compensate", "Remove it."
     if not contract.stock:

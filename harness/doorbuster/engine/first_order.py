@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
 from random import Random
 
 from doorbuster.config.answers import UnmatchedAnswer
@@ -36,7 +37,7 @@ async def place_first_order(
     items = shelf(contract, _PLAIN)
     async with (
         open_shop(server, template, "shop_plain_order", contract, items) as shop,
-        (entrance or nullcontext)(shop.direct) as target,
+        (entrance or nullcontext)(shop.direct if entrance else _as_buyer(shop.direct, contract)) as target,
     ):
         order = random_order(_PLAIN, items, Random(seed))
         buyer = buyers_of(contract).at(target, max(10.0, contract.buyer.timeout_s))
@@ -52,6 +53,10 @@ async def place_first_order(
         finally:
             behind.close()
             buyer.close()
+
+
+def _as_buyer(direct: Target, contract: Contract) -> Target:
+    return replace(direct, settings=dict(contract.session))
 
 
 def unusable(end: AttemptEnd, contract: Contract, seed: int) -> ScenarioResult | None:

@@ -8,11 +8,15 @@ from pathlib import Path
 import asyncpg
 
 from doorbuster.config.contract import LoadedContract
+from doorbuster.config.supabase import SETUP
 from doorbuster.engine.errors import HarnessError
+from doorbuster.engine.exposed import exposed_checkouts
 from doorbuster.host.cache import cache_folder
 from doorbuster.host.guardian import Guardian
 from doorbuster.host.interrupts import run_interruptibly
+from doorbuster.host.resources import resource
 from doorbuster.host.scratch import scratch_folder, sweep
+from doorbuster.model.contract import Contract
 from doorbuster.model.events import Event, Notice, Preparing
 from doorbuster.model.server import Runtime, Server
 from doorbuster.network.binary import find_toxiproxy
@@ -131,9 +135,11 @@ async def deploy(server: Server, template: str, contract: LoadedContract, known:
 
     async def run_files(dsn: str) -> None:
         done = await deploy_files(dsn, files)
-        told = (n for n in done.notices if n.severity != "NOTICE")
+        told = (n for n in done.notices if n.severity != "NOTICE" and n.file != resource(SETUP))
         known.notices += [f"{n.file.name}:{n.line}: {n.severity}: {n.message}" for n in told]
         known.contract["function_sha256"] = await _function_hash(dsn)
+        if contract.contract.schema.supabase:
+            known.notices += await _exposed(dsn, contract.contract)
 
     await Databases(server).create_template(template, run_files)
 
@@ -145,6 +151,14 @@ from pg_proc p join pg_namespace n on n.oid = p.pronamespace
 where n.nspname not in ('pg_catalog', 'information_schema') and p.prokind in ('f', 'p')
   and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
 """
+
+
+async def _exposed(dsn: str, contract: Contract) -> list[str]:
+    connection = await asyncpg.connect(dsn, ssl=False, timeout=20)
+    try:
+        return await exposed_checkouts(connection, contract)
+    finally:
+        await connection.close()
 
 
 async def _function_hash(dsn: str) -> str:

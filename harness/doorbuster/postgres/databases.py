@@ -11,6 +11,18 @@ from doorbuster.postgres.connect import TROUBLE, connect
 T = TypeVar("T")
 LONGEST_NAME_BYTES = 63
 FIRST_WITH_STRATEGY = 15
+# Lists of names, which are written as they are: quotes around the whole would make one name of them.
+_SETTINGS = """
+select format('alter %s set %I = %s',
+              case when setrole = 0 then format('database %I', $2::text)
+                   else format('role %I in database %I', setrole::regrole::text, $2::text) end,
+              split_part(setting, '=', 1),
+              case when split_part(setting, '=', 1) in ('search_path', 'temp_tablespaces')
+                   then substr(setting, strpos(setting, '=') + 1)
+                   else quote_literal(substr(setting, strpos(setting, '=') + 1)) end)
+from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase, unnest(s.setconfig) as setting
+where d.datname = $1
+"""
 
 
 class Databases:
@@ -40,6 +52,16 @@ class Databases:
         """
         command = f"create database {quote_identifier(name)} template {quote_identifier(template)}"
         await self._execute(command + (" strategy wal_log" if self._major() >= FIRST_WITH_STRATEGY else ""))
+        await self._copy_settings(template, name)
+
+    async def _copy_settings(self, template: str, name: str) -> None:
+        """What ALTER DATABASE … SET made of the template, such as a search_path: a clone does not inherit it."""
+        connection = await connect(self._server.dsn("postgres"))
+        try:
+            for command in await connection.fetch(_SETTINGS, template, name):
+                await connection.execute(command[0])
+        finally:
+            await connection.close()
 
     async def drop(self, name: str) -> None:
         """Drops a database with its sessions and idle logical slots; harmless if there is none."""
