@@ -15,6 +15,7 @@ where p.prosecdef and has_function_privilege('anon', p.oid, 'execute')
   and p.pronamespace::regnamespace::text not in ('pg_catalog', 'auth', 'extensions', 'storage')
 order by 2
 """
+_LED_ASTRAY = ", and without a search_path of its own it can be led astray"
 
 
 async def exposed_checkouts(connection: asyncpg.Connection, contract: Contract) -> list[str]:
@@ -23,7 +24,7 @@ async def exposed_checkouts(connection: asyncpg.Connection, contract: Contract) 
     called = " ".join([*texts, *(operation.sql for operation in contract.operations.values())])
     return [
         f"anon may execute {row['signature']}, which is SECURITY DEFINER: whoever has the public key orders past "
-        "row-level security" + ("" if row["sets_path"] else ", and without a search_path of its own it can be led astray")
+        f"row-level security{'' if row['sets_path'] else _LED_ASTRAY}"
         for row in await connection.fetch(_DEFINERS)
         if re.search(rf"(?<!\w){re.escape(row['name'])}(?!\w)", called)
     ]
