@@ -89,6 +89,9 @@ class SqlBuyer:
         await self._open()
         for call in self._flow.calls:
             await self._prepare(call)
+        # Preparing alone leaves a transaction open, and above READ COMMITTED the first order would see the database as
+        # it was then: a product put on the shelf since would be unknown.
+        await self.execute("select")
 
     @property
     def backend_pid(self) -> int | None:

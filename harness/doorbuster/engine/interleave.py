@@ -16,13 +16,13 @@ from doorbuster.drive.history import History, answered
 from doorbuster.drive.interleave.crowds import shape
 from doorbuster.drive.interleave.driver import Interleaver, Ran
 from doorbuster.drive.interleave.explore import FewSwitches, SleepSets, Wanted
-from doorbuster.drive.interleave.gates import SCHEMA, Point, install
+from doorbuster.drive.interleave.gates import SCHEMA, Point, install, tell_relations
 from doorbuster.engine.aftermath import aftermath
 from doorbuster.engine.errors import UsageError
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
-from doorbuster.instrument.footprint import OPAQUE, Footprint, independence
+from doorbuster.instrument.footprint import NOTHING, OPAQUE, Does, Footprint
 from doorbuster.instrument.yields import Yields, read_yields
 from doorbuster.model.events import Judging, Progress
 from doorbuster.model.interleave import Crowding, Interleave, Isolation
@@ -60,8 +60,9 @@ class Explored:
 @dataclass(frozen=True, slots=True)
 class _Gates:
     points: tuple[Point, ...]
-    independent: list[bool]
     inside: bool
+    entry: bool
+    strides: bool
     left_out: dict[str, str]
 
 
@@ -78,9 +79,9 @@ async def run_interleave(stage: Stage) -> None:
         with facts(stage.folder, stage.seed) as known, History(stage.folder) as history:
             known["start_us"] = time.time_ns() // 1000
             explored: list[Explored] = []
-            gates = _Gates((), [], False, {})
+            gates = _Gates((), False, True, False, {})
             try:
-                gates = await _install(shop, wanted.buyers)
+                gates = await _install(shop, wanted.isolation)
                 await _explore(stage, shop, wanted, gates, history, explored)
             except UnmatchedAnswer as problem:
                 raise UsageError(f"{contract.name}: {problem}; add a rule for it") from None
@@ -96,10 +97,15 @@ async def run_interleave(stage: Stage) -> None:
             known["duration_s"] = time.monotonic() - started
 
 
-async def _install(shop: Shop, buyers: int) -> _Gates:
+async def _install(shop: Shop, isolation: Sequence[Isolation]) -> _Gates:
     functions, left_out = await read_yields(shop.connection, SCHEMA)
-    points = await install(shop.connection, functions, shop.tables, buyers)
-    return _Gates(points, independence(_footprints(functions, points)), bool(functions), left_out)
+    points = await install(shop.connection, functions, shop.tables, triggers=not functions)
+    footprints = _footprints(functions, points)
+    await tell_relations(shop.connection, footprints, isolation)
+    return _Gates(
+        points, bool(functions), any(not one.entry.is_nothing for one in functions),
+        not any(one.opaque or Does.ENDS in does for one in footprints for does in ((), *one.tables.values())), left_out,
+    )
 
 
 def _footprints(functions: Sequence[Yields], points: Sequence[Point]) -> list[Footprint]:
@@ -107,11 +113,9 @@ def _footprints(functions: Sequence[Yields], points: Sequence[Point]) -> list[Fo
     functions of ours, by anything."""
     if not functions:
         return [OPAQUE] * len(points)
-    entries = [one.entry for one in functions]
-    opaque = any(entry.opaque for entry in entries)
-    before = Footprint(
-        frozenset().union(*(e.reads for e in entries)), frozenset().union(*(e.writes for e in entries)), opaque
-    )
+    before = NOTHING
+    for one in functions:
+        before |= one.entry
     return [before, *(f for one in functions for f in one.footprints)]
 
 
@@ -119,7 +123,8 @@ async def _explore(
     stage: Stage, shop: Shop, wanted: Interleave, gates: _Gates, history: History, explored: list[Explored]
 ) -> None:
     several = len(stage.contract.place.call_names) > 1
-    crowds = [c for c in wanted.crowds if c != "same_key" or Outcome.UNKNOWN in stage.contract.buyer.retry]
+    retries = Outcome.UNKNOWN in stage.contract.buyer.retry
+    crowds = [c for c in wanted.crowds if retries or not shape(c, wanted.buyers).shares_key]
     product = FIRST_PRODUCT
     outcomes: Counter[str] = Counter()
     for isolation in wanted.isolation:
@@ -128,10 +133,10 @@ async def _explore(
             explored.append(one)
             # Inside a function, the first statement that touches anything has a gate of its own. Otherwise, and where
             # the call itself takes the snapshot, the call is a step.
-            entry_gate = several or not gates.inside or isolation != "read committed"
+            entry_gate = several or not gates.inside or gates.entry or isolation != "read committed"
             driver = Interleaver(
-                stage.contract, shop.direct, wanted.buyers, isolation, history, len(gates.points), gates.independent,
-                f"{stage.seed} {crowd} {isolation}", entry_gate=entry_gate, first_product=product,
+                stage.contract, shop.direct, wanted.buyers, isolation, history, f"{stage.seed} {crowd} {isolation}",
+                entry_gate=entry_gate, strides=gates.strides, first_product=product,
             )  # fmt: skip
             product += PRODUCTS_A_CROWD
             began = time.monotonic()
@@ -183,7 +188,7 @@ async def _by_switches(run: Any, one: Explored, wanted: Interleave) -> None:
 
 async def _exhaust(run: Any, one: Explored, wanted: Interleave, gates: _Gates) -> None:
     """All schedules that can lead elsewhere, by sleep sets."""
-    every = SleepSets(gates.independent, len(gates.points))
+    every = SleepSets()
     for _ in range(wanted.exhaust):
         following = every.next()
         if following is None:

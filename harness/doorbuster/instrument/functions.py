@@ -29,6 +29,7 @@ class Mark:
 
     at: int
     words: str
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def marks_of(definition: str, source: str) -> tuple[Mark, ...]:
     """
     root = read_body(source)
     agree(root, statements(definition)[0])
-    return tuple(Mark(node.start, shortened(node, source)) for node in _inner(root) if node.kind in _KINDS)
+    return tuple(Mark(node.start, shortened(node, source), node.line) for node in _inner(root) if node.kind in _KINDS)
 
 
 def _inner(node: Node) -> Iterator[Node]:

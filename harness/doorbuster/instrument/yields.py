@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from doorbuster.instrument.footprint import OPAQUE, Catalogue, Footprint, footprint
+from doorbuster.instrument.footprint import NOTHING, OPAQUE, Catalogue, Footprint, footprint
 from doorbuster.instrument.functions import Function, Mark, shortened
 from doorbuster.instrument.outline import Node, NotUnderstood, read_body
 from doorbuster.instrument.tree import Statement, agree, statements
@@ -33,14 +33,43 @@ select array_agg(distinct proname::text) filter (where nspname = 'pg_catalog') a
 from pg_proc join pg_namespace n on n.oid = pronamespace
 """
 _LINKED = """
-select c.relname::text as one, p.relname::text as other from pg_constraint
+select c.relname::text as child, p.relname::text as parent from pg_constraint
 join pg_class c on c.oid = conrelid join pg_class p on p.oid = confrelid where contype = 'f'
 """
-_TRIGGERED = "select distinct relname::text from pg_trigger join pg_class c on c.oid = tgrelid where not tgisinternal"
-_VIEWS = """
-select relname::text from pg_class join pg_namespace n on n.oid = relnamespace
-where relkind in ('v', 'm', 'f') and nspname not in ('pg_catalog', 'information_schema')
+_TRIGGERED = """
+select relname::text from pg_trigger join pg_class c on c.oid = tgrelid
+where not tgisinternal and tgname !~ '^(zz_)?doorbuster_'
+union select relname::text from pg_rewrite join pg_class c on c.oid = ev_class where relkind = 'r'
+union select relname::text from pg_depend d
+join pg_attrdef a on a.oid = objid and d.classid = 'pg_attrdef'::regclass join pg_class c on c.oid = adrelid
+where refclassid = 'pg_proc'::regclass and refobjid >= 16384
+union select relname::text from pg_depend d
+join pg_constraint k on k.oid = objid and d.classid = 'pg_constraint'::regclass join pg_class c on c.oid = conrelid
+where refclassid = 'pg_proc'::regclass and refobjid >= 16384
 """
+# A key over an expression, or one that excludes by another operator than =, has no column that could be looked at.
+_KEYS = """
+select c.relname::text as name,
+       case when 0 = any(indkey) or indisexclusion then null
+            else array(select attname::text from pg_attribute where attrelid = c.oid and attnum = any(indkey))
+       end as columns
+from pg_index join pg_class c on c.oid = indrelid join pg_namespace n on n.oid = relnamespace
+where (indisunique or indisexclusion) and nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+"""
+_DRAWN = """
+select c.relname::text as name, attname::text as column
+from pg_attribute a join pg_class c on c.oid = attrelid left join pg_attrdef d on d.adrelid = c.oid and adnum = attnum
+where relkind in ('r', 'p') and attnum > 0
+  and (attidentity <> '' or pg_get_expr(adbin, adrelid) ~ '^(nextval|gen_random_uuid|uuid_generate_v4|uuidv7)\\(')
+"""
+_UNCLEAR = """
+select relname::text from pg_class c join pg_namespace n on n.oid = relnamespace
+where (relkind in ('v', 'm', 'f', 'p') or relrowsecurity
+       or exists (select from pg_inherits where c.oid in (inhrelid, inhparent)))
+  and nspname not in ('pg_catalog', 'information_schema')
+"""
+_OPERATORS = "select distinct oprname::text from pg_operator where oid >= 16384"
+_CASTS = "select exists (select from pg_cast where castfunc >= 16384)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +96,29 @@ async def read_yields(connection: asyncpg.Connection, but_schema: str) -> tuple[
 async def read_catalogue(connection: asyncpg.Connection) -> Catalogue:
     """What the database says of functions, foreign keys, triggers and views."""
     names = await connection.fetchrow(_BUILTIN)
-    linked: dict[str, frozenset[str]] = {}
-    for row in await connection.fetch(_LINKED):
-        # From the table with the key to the one it refers to, whose row it locks. The other way round needs nothing:
-        # whoever writes there meets the same table.
-        linked[row["one"]] = linked.get(row["one"], frozenset()) | {row["other"]}
-    triggered = frozenset(row[0] for row in await connection.fetch(_TRIGGERED))
-    views = frozenset(row[0] for row in await connection.fetch(_VIEWS))
-    return Catalogue(frozenset(names["builtin"]), frozenset(names["own"] or ()), linked, triggered, views)
+    parents: dict[str, frozenset[str]] = {}
+    children: dict[str, frozenset[str]] = {}
+    for child, parent in await connection.fetch(_LINKED):
+        parents[child] = parents.get(child, frozenset()) | {parent}
+        children[parent] = children.get(parent, frozenset()) | {child}
+    keys: dict[str, tuple[frozenset[str] | None, ...]] = {}
+    for name, columns in await connection.fetch(_KEYS):
+        keys[name] = (*keys.get(name, ()), None if columns is None else frozenset(columns))
+    drawn: dict[str, frozenset[str]] = {}
+    for name, column in await connection.fetch(_DRAWN):
+        drawn[name] = drawn.get(name, frozenset()) | {column}
+    return Catalogue(
+        builtin=frozenset(names["builtin"]),
+        own=frozenset(names["own"] or ()),
+        parents=parents,
+        children=children,
+        triggered=frozenset(row[0] for row in await connection.fetch(_TRIGGERED)),
+        unclear=frozenset(row[0] for row in await connection.fetch(_UNCLEAR)),
+        operators=frozenset(row[0] for row in await connection.fetch(_OPERATORS)),
+        has_casts=await connection.fetchval(_CASTS),
+        keys=keys,
+        drawn=drawn,
+    )
 
 
 def yields_of(name: str, definition: str, source: str, catalogue: Catalogue) -> Yields:
@@ -95,7 +139,7 @@ def yields_of(name: str, definition: str, source: str, catalogue: Catalogue) -> 
         if node.kind in ("while", "for") and not own.is_nothing:  # looked at again, or fetched on, after each round
             places.append((_mark(node.group_ends[0], node, source), own))
     end = root.group_ends[0]
-    places.append((Mark(end, "at the end"), Footprint()))
+    places.append((Mark(end, "at the end"), NOTHING))
     places.sort(key=lambda place: place[0].at)
     marks = tuple(mark for mark, _ in places)
     entry = footprint([query.sql for query in declared], catalogue)
@@ -103,14 +147,14 @@ def yields_of(name: str, definition: str, source: str, catalogue: Catalogue) -> 
 
 
 def _mark(at: int, node: Node, source: str) -> Mark:
-    return Mark(at, shortened(node, source))
+    return Mark(at, shortened(node, source), node.line)
 
 
 def _own(node: Node, statement: Statement | None, catalogue: Catalogue) -> Footprint:
     if node.kind in _OPAQUE_KINDS:
         return OPAQUE
     if statement is None:
-        return Footprint()
+        return NOTHING
     queries = [*statement.own, *(query for branch in statement.branches for query in branch)]
     return footprint([query.sql for query in queries], catalogue)
 
@@ -121,9 +165,7 @@ def _widened(
     """``own``, with all that a block around it can take back when an error is caught."""
     for block in _blocks_around(node, root):
         for inner in _inner_of(block.groups[0]):
-            other = _own(inner, of_node.get(id(inner)), catalogue)
-            touched = own.writes | own.reads | other.writes | other.reads
-            own = Footprint(frozenset(), touched, own.opaque or other.opaque)
+            own = (own | _own(inner, of_node.get(id(inner)), catalogue)).ending()
     return OPAQUE if own.opaque else own
 
 

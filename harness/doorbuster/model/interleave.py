@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-Crowding = Literal["last_unit", "one_fits", "both_fit", "crossed", "same_key"]
+Crowding = Literal["last_unit", "one_fits", "both_fit", "crossed", "same_key", "same_key_last"]
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 
 
@@ -12,7 +12,8 @@ class Interleave:
     """Which buyers meet, and how far every order of their statements is gone through.
 
     ``crowds``: all want the last unit of a product; two quantities of which one fits; quantities that all fit; the same
-    two products in opposite order; the same order, with the same key. ``buyers`` is 2 to 4.
+    two products in opposite order; the same order, with the same key, with stock for all, and for one. ``buyers`` is 2
+    to 4.
 
     First every schedule with at most ``preemptions`` forced switches, the fewest first, at most ``most`` a crowd; then
     all that are left, by sleep sets, at most ``exhaust`` a crowd. ``only`` is a single schedule as reports name it,
@@ -20,7 +21,7 @@ class Interleave:
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    crowds: tuple[Crowding, ...] = ("last_unit", "one_fits", "both_fit", "crossed", "same_key")
+    crowds: tuple[Crowding, ...] = ("last_unit", "one_fits", "both_fit", "crossed", "same_key", "same_key_last")
     buyers: int = 2
     isolation: tuple[Isolation, ...] = ("read committed",)
     preemptions: int = 2

@@ -59,6 +59,10 @@ def _crossed(buyers: int) -> Shape:
 
 
 def _same_key(buyers: int) -> Shape:
+    return Shape((buyers,), tuple(((0, 1),) for _ in range(buyers)), shares_key=True)
+
+
+def _same_key_last(buyers: int) -> Shape:
     return Shape((1,), tuple(((0, 1),) for _ in range(buyers)), shares_key=True)
 
 
@@ -68,4 +72,5 @@ _SHAPES: dict[Crowding, Callable[[int], Shape]] = {
     "both_fit": _both_fit,
     "crossed": _crossed,
     "same_key": _same_key,
+    "same_key_last": _same_key_last,
 }

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from random import Random
@@ -15,19 +15,23 @@ from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History
 from doorbuster.drive.interleave.crowds import Shape, orders
 from doorbuster.drive.interleave.explore import Step, Trace, Wanted, sets
-from doorbuster.drive.interleave.gates import END, ENTRY, LIMIT_MS, ME, SCHEMA
+from doorbuster.drive.interleave.gates import CALM_MS, END, ENTRY, ME, SCHEMA
+from doorbuster.drive.interleave.scheduler import LIMIT_MS
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
 from doorbuster.drive.workload import ShelfItem, shelf_item
 from doorbuster.model.contract import Contract
 from doorbuster.model.interleave import Isolation
 from doorbuster.model.order import Order
 
-# A circle of waiting buyers is broken by the server after this long; the default is a second.
-DEADLOCK = "10ms"
+# What would make the same schedule go another way, or end a buyer who only waits for the scheduler.
+CALM = {
+    "deadlock_timeout": f"{CALM_MS}ms", "log_lock_waits": "off", "statement_timeout": "0", "lock_timeout": "0",
+    "plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": "0", "jit": "off",
+}  # fmt: skip
 PATIENCE_S = LIMIT_MS / 1000 + 5
 BATCH = 100
 _COLUMNS = ("chosen", "point", "ready", "asleep", "waiting", "ended")
-_RUN = f"select * from {SCHEMA}.run($1, $2, $3, $4, $5, $6)"
+_RUN = f"select * from {SCHEMA}.run($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +45,28 @@ class Ran:
 
 
 class Interleaver:
-    """Buyers with gates, and the scheduler's own session. ``independent`` is the matrix of ``points`` by ``points``."""
+    """Buyers with gates, and the scheduler's own session.
+
+    ``entry_gate``: they stop before each call, too. ``strides``: a buyer may be let go for several steps at once; not
+    where one can give locks back in the middle of his order.
+    """
 
     def __init__(
-        self, contract: Contract, target: Target, buyers: int, isolation: Isolation, history: History,
-        points: int, independent: Sequence[bool], seed: str, *, entry_gate: bool, first_product: int,
+        self, contract: Contract, target: Target, buyers: int, isolation: Isolation, history: History, seed: str,
+        *, entry_gate: bool, strides: bool, first_product: int,
     ) -> None:  # fmt: skip
         self._contract = contract
         self._target = replace(target, settings=dict(contract.session))
         self._count = buyers
+        self._isolation = isolation
         self._history = history
-        self._points = points
-        self._independent = list(independent)
+        self._strides = strides
         self._random = Random(seed)
         flow, book = compile_flow(contract.place), AnswerBook(contract.answers)
         gate = f"select {SCHEMA}.reach({ENTRY})" if entry_gate else None
-        settings = {**contract.session, "default_transaction_isolation": isolation, "deadlock_timeout": DEADLOCK}
+        # One call and nothing else: then a session without a transaction has done it.
+        self._has_end = entry_gate or len(flow.calls) > 1 or flow.needs_tag_triggers or bool(contract.session)
+        settings = {**contract.session, "default_transaction_isolation": isolation, **CALM}
         self._buyers = [
             SqlBuyer(replace(target, settings={**settings, ME: str(n)}), flow, book, PATIENCE_S, gate)
             for n in range(1, buyers + 1)
@@ -102,6 +112,8 @@ class Interleaver:
         scheduling = asyncio.ensure_future(self._run(wanted))
         ends = await asyncio.gather(*calls)
         trace = await scheduling
+        if trace.problem is not None:
+            await self._connect()
         for n, order in enumerate(placed):
             await self._retry(order, numbers[order.order_key], tries, ends[n], phase)
         self.ran += 1
@@ -111,32 +123,32 @@ class Interleaver:
         buyer = self._buyers[n]
         end = await self._history.attempt(buyer, order, number, try_no, phase, n + 1)
         self.outcomes[end.outcome] += 1
-        lock = f"({END + n + 1}, {self._schedule})"
-        await buyer.execute(f"select pg_advisory_lock_shared{lock}, pg_advisory_unlock_shared{lock}")
+        if self._has_end:
+            lock = f"({END + n + 1}, {self._schedule})"
+            await buyer.execute(f"select pg_advisory_lock_shared{lock}, pg_advisory_unlock_shared{lock}")
         return end
 
     async def _run(self, wanted: Wanted) -> Trace:
         assert self._scheduler is not None
-        asleep = sum(1 << (b - 1) for b in wanted.asleep)
-        matrix = self._independent if wanted.reduced else None
-        pids = [buyer.backend_pid or 0 for buyer in self._buyers]
         row = await self._scheduler.fetchrow(
-            _RUN, pids, list(wanted.choices), asleep, matrix, self._points, self._schedule
+            _RUN,
+            [buyer.backend_pid or 0 for buyer in self._buyers],
+            list(wanted.choices),
+            sum(1 << (b - 1) for b in wanted.asleep or ()),
+            None if wanted.asleep is None else self._isolation,
+            None if wanted.priorities is None else list(wanted.priorities),
+            list(wanted.changes),
+            self._strides,
+            self._has_end,
+            self._schedule,
         )
         self._schedule += 1
-        columns = zip(*(row[name] for name in _COLUMNS), strict=False)
+        columns = zip(*(row[name] for name in _COLUMNS), strict=True)
         n = self._count
         steps = tuple(Step(b, p, sets(r, n), sets(s, n), sets(w, n), e) for b, p, r, s, w, e in columns)
-        if row["problem"] is not None:
-            await self._start_again()
+        if row["problem"] is not None:  # open every gate, so that all come to their end, whatever it is
+            await self._scheduler.execute("select pg_advisory_unlock_all()")
         return Trace(steps, row["problem"])
-
-    async def _start_again(self) -> None:
-        """Open every gate, so that all come to their end, whatever it is; then hold the first ones again."""
-        assert self._scheduler is not None
-        await self._scheduler.execute("select pg_advisory_unlock_all()")
-        await asyncio.sleep(0.05)
-        await self._connect()
 
     async def _connect(self) -> None:
         assert self._scheduler is not None
