@@ -98,7 +98,9 @@ create table orders as
 select lives.order_id, coalesce(attempts.order_key, strays.order_key, claimed_key) as order_key, claimed_key, customer, total,
        lives.born, ts_us as born_us, coalesce(commits.attempt, strays.attempt) as attempt, ended, live_at_end,
        case when attempts.order_key is not null then 'tag' else coalesce(strays.attributed_by, 'none') end as attributed_by,
-       tag is not null or commits.attempt in (select attempt from probes) as by_harness
+       tag is not null or coalesce(commits.attempt in (select attempt from probes), false)
+           or coalesce(coalesce(attempts.order_key, strays.order_key, claimed_key) in (select order_key from probes), false)
+           as by_harness
 from lives join commits on commits.commit = lives.born
 left join attempts on attempts.attempt = commits.attempt
 left join strays on strays.order_id = lives.order_id;

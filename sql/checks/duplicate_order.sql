@@ -85,7 +85,7 @@ select count(*) from (
     select distinct later.order_key
     from tries as first_try join tries as later using (order_key)
     where later.try_no > first_try.try_no and first_try.outcome = 'unknown'
-      and first_try.attempt in (select attempt from commits where attempt is not null)
+      and first_try.attempt in (select attempt from made_by where attempt is not null)
     union
     select distinct a.order_key
     from tries a join tries b using (order_key)

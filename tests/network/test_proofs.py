@@ -11,6 +11,7 @@ create table attempts(attempt bigint, order_key varchar, try_no int, buyer int, 
     invoked_us bigint, returned_us bigint, duration_us bigint, outcome varchar, order_id varchar, code varchar,
     message varchar);
 create table commits("commit" bigint, lsn varchar, ts_us bigint, attempt bigint);
+create view made_by as from commits;
 create table fault_windows(name varchar, kind varchar, applied_us bigint, healed_us bigint);
 insert into fault_windows values ('mine', 'any', 1000000, 2000000), ('mine', 'any', 5000000, 6000000),
     ('other', 'any', 8000000, 9000000);

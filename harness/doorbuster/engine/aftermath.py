@@ -72,7 +72,7 @@ class Aftermath:
 _FIRST = """
 select attempts.order_key, count(distinct changes.commit), any_value(orders.order_id),
        coalesce(bool_or(orders.live_at_end), false)
-from attempts join commits using (attempt) join changes using (commit) left join orders
+from attempts join made_by using (attempt) join changes using (commit) left join orders
   on orders.attempt = attempts.attempt
 where try_no = 1 and {where}
 group by attempts.order_key"""

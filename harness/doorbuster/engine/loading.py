@@ -15,7 +15,6 @@ from doorbuster.config.scenario import LoadedScenario, load_scenario, scenario_o
 from doorbuster.config.toml_file import as_toml, read_toml
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.tagging import Untaggable
-from doorbuster.engine.crash_proof import CRASH_PROOFS
 from doorbuster.engine.faults import ALL_FAULTS, fault_of, target_of
 from doorbuster.faults import SITE_FAULTS
 from doorbuster.host.resources import resource
@@ -25,7 +24,7 @@ from doorbuster.model.check import CheckText
 from doorbuster.model.contract import Operation, Place
 from doorbuster.model.fault_settings import BadParameters
 from doorbuster.model.project import Project, Waiver
-from doorbuster.model.scenario import Scenario, ScenarioSet
+from doorbuster.model.scenario import ScenarioSet
 
 COMMAND_LINE = "(command line)"
 DEFAULT_CONTRACT = "scenarios/contracts/create_order_with_inventory.toml"
@@ -143,12 +142,6 @@ def standing_scenarios() -> dict[str, Path]:
              "every_statement", "server_crash"]
     found = {path.stem: path for path in resource("scenarios").glob("*.toml")}
     return {name: found[name] for name in sorted(found, key=lambda n: (order.index(n) if n in order else 99, n))}
-
-
-def proofs(scenario: Scenario) -> dict[str, str]:
-    """The query that proves each of a scenario's faults, by the fault's label."""
-    found = {plan.label: fault_of(plan).proof_sql for plan in scenario.faults}
-    return found | CRASH_PROOFS if scenario.kind == "crash" else found
 
 
 def _paths(scenarios: Sequence[str], mistakes: list[Mistake]) -> list[Path]:

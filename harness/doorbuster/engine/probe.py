@@ -11,16 +11,27 @@ from doorbuster.drive.sql_buyer import AttemptEnd, Target
 from doorbuster.drive.workload import random_order, shelf_item
 from doorbuster.engine.shop import Shop
 from doorbuster.model.contract import Contract
+from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
 from doorbuster.model.scenario import Workload
 from doorbuster.record.journal import Journal
 
 RECOVERY_S = 10.0
 PAUSE_S = 0.1
+PHASE = "probe"
 # Beyond all products and attempts of any load.
 PRODUCT = 900_001
 ATTEMPT = 1 << 50
 _ONE = Workload(arrivals="burst", buyers=1, stock=1000)
+
+
+def _ask_for(order: Order, folder: Path) -> None:
+    """Write down what is wanted: where no tag tells, the order is known as the harness's by its key or its customer."""
+    with Journal(folder, "requests", "probe") as requests, Journal(folder, "request_lines", "probe") as lines:
+        asked_us = time.time_ns() // 1000
+        requests.append([order.order_key, order.customer, order.total, order.order_class, PHASE, None, asked_us])
+        for number, line in enumerate(order.lines):
+            lines.append([order.order_key, number, line.product, line.quantity, line.price])
 
 
 async def probe(shop: Shop, entrance: Target, contract: Contract, seed: int, folder: Path) -> None:
@@ -37,6 +48,7 @@ async def probe(shop: Shop, entrance: Target, contract: Contract, seed: int, fol
     deadline, number = time.monotonic() + RECOVERY_S, ATTEMPT
     try:
         await behind.prepare(order)
+        _ask_for(order, folder)
         with Journal(folder, "probes") as journal:
             while True:
                 number += 1

@@ -18,7 +18,8 @@ from typing import Any
 from doorbuster.config.contract import parse_contract
 from doorbuster.config.toml_file import validated
 from doorbuster.engine.failures import explain
-from doorbuster.engine.loading import Job, proofs
+from doorbuster.engine.loading import Job
+from doorbuster.engine.proofs import proofs
 from doorbuster.judge.judge import FACTS, judge_scenario
 from doorbuster.model.check import CheckText
 from doorbuster.model.contract import Contract
@@ -67,7 +68,7 @@ def save_texts(folder: Path, job: Job) -> None:
         "contract": {"path": str(job.contract.path), "text": job.contract.text},
         "scenarios": {s.scenario.name: {"path": str(s.path), "text": s.text} for s in job.scenarios},
         "checks": {name: asdict(check) for name, check in job.checks.items()},
-        "proofs": {s.scenario.name: proofs(s.scenario) for s in job.scenarios},
+        "proofs": {s.scenario.name: proofs(s.scenario, job.contract.contract) for s in job.scenarios},
         "waivers": [{**asdict(waiver), "expires": waiver.expires.isoformat()} for waiver in job.waivers],
     }
     (folder / RUN_FILE).write_text(json.dumps(content, indent=1))

@@ -110,7 +110,7 @@ def _judge(
         orders=orders,
         unknown_committed=count(
             connection,
-            "select count(*) from attempts semi join commits using (attempt) where outcome = 'unknown'",
+            "select count(*) from attempts semi join made_by using (attempt) where outcome = 'unknown'",
         ),
         phases=phases,
         faults=faults,

@@ -41,5 +41,5 @@ class AckLost(Fault):
         select count(*), format('{} answer{} lost after the order had committed', count(*), if(count(*) = 1, '', 's'))
         from touched a
         where outcome = 'unknown' and code in ('eof', 'reset')
-          and exists (select 1 from commits c where c.attempt = a.attempt)
+          and exists (select 1 from made_by c where c.attempt = a.attempt)
         """)

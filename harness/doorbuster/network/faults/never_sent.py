@@ -28,5 +28,5 @@ class NeverSent(Fault):
         select count(*), format('{} request{} cut off, nothing committed', count(*), if(count(*) = 1, '', 's'))
         from touched a
         where outcome = 'unknown' and code in ('eof', 'reset', 'connect_lost')
-          and not exists (select 1 from commits c where c.attempt = a.attempt)
+          and not exists (select 1 from made_by c where c.attempt = a.attempt)
         """)
