@@ -1,6 +1,6 @@
 -- mistake: Refuses to cancel or to release twice, but releases what was cancelled before: the units come back
 --   twice.
--- seen in: stock restored on a cancelled order again when it expires, in shop plug-ins
+-- seen in: stock put back on a cancellation, and again when the hold expires
 -- convicted by: conservation ghost_order
 -- scenarios: stateful
 -- contract: ../../scenarios/contracts/reserved_counter/contract.toml

@@ -1,5 +1,5 @@
 -- mistake: Takes only if stock is left, but does not look whether a row was hit.
--- seen in: conditional updates whose row count nobody reads, found in ad hoc transactions
+-- seen in: conditional updates whose row count nobody reads
 -- convicted by: oversold partial_order conservation
 -- scenarios: last_item_interleaved small_crowds
 -- contract: unkeyed

@@ -1,6 +1,6 @@
 -- mistake: Locks in the order of the cart, and a handler for all errors tells the victim of a deadlock that stock
 --   is short.
--- seen in: WHEN OTHERS handlers that give every failure one friendly message
+-- seen in: WHEN OTHERS handlers that give every failure one friendly message; deadlocks that are swallowed
 -- convicted by: false_sold_out deadlock
 -- scenarios: crossed_carts small_crowds
 -- contract: unkeyed

@@ -1,5 +1,6 @@
 -- mistake: Looks for the key, then inserts, with no unique index: two tries at once both find nothing.
--- seen in: check-then-insert instead of a unique index; the commonest idempotency bug
+-- seen in: check-then-insert where a unique index was needed, an ad hoc transaction as in the study of 91 (SIGMOD
+--   2022)
 -- convicted by: duplicate_order false_sold_out
 -- scenarios: small_crowds same_key
 -- contract: create_order_with_inventory

@@ -1,6 +1,6 @@
 -- mistake: Takes FOR SHARE and then updates: two buyers of one product wait for each other, and the server kills
 --   one.
--- seen in: PostgreSQL mailing lists: lock upgrade deadlocks after SELECT … FOR SHARE
+-- seen in: SELECT … FOR SHARE in front of an UPDATE; PostgreSQL manual, 13.3.4, on deadlocks
 -- convicted by: deadlock
 -- scenarios: crossed_carts
 -- contract: unkeyed

@@ -1,5 +1,5 @@
 -- mistake: Takes FOR KEY SHARE, which an UPDATE of another column does not conflict with.
--- seen in: ORM options such as KEY SHARE offered as "a lighter lock"; PostgreSQL manual, 13.3.2
+-- seen in: lock strengths that ORMs offer; PostgreSQL manual, 13.3.2: FOR KEY SHARE does not block other updates
 -- convicted by: oversold
 -- scenarios: last_item_interleaved small_crowds
 -- contract: unkeyed

@@ -1,5 +1,5 @@
 -- mistake: Takes a negative quantity, which raises the stock.
--- seen in: the function as first published; many public shops
+-- seen in: the function as first published
 -- convicted by: bad_order_accepted
 -- scenarios: stateful
 -- contract: unkeyed

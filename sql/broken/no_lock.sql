@@ -1,6 +1,6 @@
 -- mistake: Reads the stock without a lock, checks it, and takes: two buyers of the last unit both pass the check.
--- seen in: the textbook check-then-act race; five of twelve shop systems that ACIDRain (SIGMOD 2017) attacked
---   oversold this way
+-- seen in: the textbook check-then-act race; ACIDRain (SIGMOD 2017) found 22 critical attacks by such races in 12
+--   shop systems
 -- convicted by: oversold
 -- scenarios: last_item_interleaved small_crowds last_item
 -- contract: unkeyed

@@ -1,5 +1,5 @@
 -- mistake: Cancels the order where a later line is short; a trigger puts its goods back, and so does the function.
--- seen in: stock restored by application and trigger alike, reported again and again for shop plug-ins
+-- seen in: stock put back by the application and by a trigger alike
 -- convicted by: ghost_order conservation
 -- scenarios: stateful
 -- contract: flagged.toml

@@ -27,6 +27,12 @@ def test_a_correct_function_meets_the_whole_set_at_each_level_of_its_header() ->
     assert all("oversold" in t.stops_at and "latency" not in t.stops_at for t in tasks)
 
 
+def test_named_scenarios_take_the_place_of_a_set() -> None:
+    assert offer("gate", ["last_item", "stateful"]).chosen == ("stateful", "last_item")
+    with pytest.raises(ConfigError, match="no such scenario"):
+        offer("gate", ["lost_item"])
+
+
 def test_an_unknown_name_is_told_with_those_that_are_known() -> None:
     with pytest.raises(ConfigError, match=r"no such variant[\s\S]*row_lock_in_order"):
         library_tasks(offer("quick"), 1, ["row_lock"])

@@ -56,6 +56,8 @@ EQUIVALENTS = "sql/equivalent_mutants.toml"
               "nothing that matters: [[equivalent]] tables with operator, was, becomes, because.")  # fmt: skip
 @click.option("--set", "chosen_set", type=click.Choice(["quick", "gate", "full"]), default="gate", show_default=True,
               help="The scenarios to try when those that a header names do not convict.")  # fmt: skip
+@click.option("--scenario", "scenarios", multiple=True, metavar="NAME",
+              help="Only this scenario instead of a set. May be given again.")  # fmt: skip
 @click.option("--only", multiple=True, metavar="NAME",
               help="Only this variant or mutant; also 'broken' or 'correct'. May be given again.")  # fmt: skip
 @click.option("--times", type=click.IntRange(1), default=1, show_default=True,
@@ -108,7 +110,7 @@ def command(**options: Any) -> None:
 
 def _tasks(options: dict[str, Any], seed: int, folder: Path, tools: Tools) -> tuple[list[Task], str]:
     """What is to be tried, and of what."""
-    offered = offer(options["chosen_set"])
+    offered = offer(options["chosen_set"], options["scenarios"])
     if not options["mutants"] and options["contract"] is None:
         return library_tasks(offered, seed, options["only"], options["whole"]), "the library"
     contract = load_contract(options["contract"] or resource(DEFAULT_CONTRACT))

@@ -29,7 +29,7 @@ from doorbuster.postgres.databases import Databases
 from doorbuster.postgres.deploy import DeployError
 
 # What a scenario costs, roughly, the cheapest first; a set is tried in this order.
-_COST = ("stateful", "interleave", "burst", "cut", "crash", "load", "crash under load")
+_COST = ("stateful", "crowds", "interleave", "burst", "cut", "crash", "load", "crash under load")
 _EXAMPLE_CHARACTERS = 400
 _FIRST_SCHEDULES = 25  # a crowd
 
@@ -72,6 +72,8 @@ def _sort(scenario: Scenario) -> str:
         return "burst"
     if scenario.kind == "crash" and scenario.crash is not None and scenario.crash.at == "load":
         return "crash under load"
+    if scenario.kind == "stateful" and scenario.stateful is not None and not scenario.stateful.examples:
+        return "crowds"
     return scenario.kind
 
 

@@ -23,15 +23,18 @@ class Offer:
     chosen: tuple[str, ...]
 
 
-def offer(chosen: ScenarioSet) -> Offer:
-    """What the harness has on offer.
+def offer(chosen: ScenarioSet, named: Collection[str] = ()) -> Offer:
+    """What the harness has on offer; ``named`` scenarios take the place of the set.
 
     Raises:
-        ConfigError: every mistake in the standing scenarios.
+        ConfigError: every mistake in the standing scenarios, or an unknown name.
     """
     checks = standard_checks()
     loaded = {name: load_scenario(path, checks, ALL_FAULTS) for name, path in standing_scenarios().items()}
-    mine = [one for one in loaded.values() if chosen in one.scenario.sets]
+    if unknown := sorted(set(named) - set(loaded)):
+        cure = f"Known: {', '.join(loaded)}."
+        raise ConfigError([Mistake(f"--scenario {name}", "no such scenario", cure) for name in unknown])
+    mine = [one for name, one in loaded.items() if (name in named if named else chosen in one.scenario.sets)]
     return Offer(checks, loaded, tuple(one.scenario.name for one in cheapest_first(mine)))
 
 
