@@ -6,7 +6,7 @@ buyers order again and again, and judges what happened when you leave.
 
 from pathlib import Path
 
-from doorbuster.drive.load.locust_bridge import Buyer, install
+from doorbuster.drive.load.locust_buyers import Buyer, install
 
 __all__ = ["Buyer"]
 

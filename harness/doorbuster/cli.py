@@ -17,6 +17,7 @@ COMMANDS = {
     "power": "Does the harness catch every broken function, and no correct one?",
     "crash": "Kill at every statement of the function, or the whole server under load.",
     "drill": "Break one thing after the other under load, and see the shop recover.",
+    "load": "Drive orders at a rate, from one process or many machines.",
     "report": "Draw a stored run's reports again.",
     "recheck": "Judge a stored run again, without a database.",
     "scenarios": "List the standing scenarios.",

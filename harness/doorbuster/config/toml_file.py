@@ -1,9 +1,7 @@
 """TOML files into dataclasses of the model, validated by pydantic."""
 
 import difflib
-import json
 import tomllib
-from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -32,15 +30,6 @@ def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
         raise ConfigError([Mistake(str(path), f"cannot be read: {problem}")]) from None
     except tomllib.TOMLDecodeError as problem:
         raise ConfigError([Mistake(str(path), f"is not valid TOML: {problem}")]) from None
-
-
-def as_toml(content: Mapping[str, Any], table: str = "") -> str:
-    """``content`` as TOML: strings, numbers, booleans and lists of them, and tables of those, below ``table``."""
-    # JSON's strings, numbers, booleans and lists are TOML's; only tables are written differently.
-    plain = [f"{key} = {json.dumps(value)}" for key, value in content.items() if not isinstance(value, Mapping)]
-    nested = {f"{table}{key}": value for key, value in content.items() if isinstance(value, Mapping)}
-    tables = [f"[{name}]\n{as_toml(value, f'{name}.')}" for name, value in nested.items()]
-    return "\n".join([*plain, *tables])
 
 
 def validated(model: type[T], content: dict[str, Any], path: Path) -> T:

@@ -66,26 +66,39 @@ async def _put_on_shelf(connection: asyncpg.Connection, contract: Contract, item
 
 
 class Backstage:
-    """Makes an order's customer and runs ``place.prepare``, once an order, before its first attempt."""
+    """Makes an order's customer and runs ``place.prepare``, once an order, before its first attempt.
 
-    def __init__(self, contract: Contract, target: Target) -> None:
+    ``remember``: customers come again, and each is made once only.
+    """
+
+    def __init__(self, contract: Contract, target: Target, *, remember: bool = False) -> None:
+        self._known: set[str] | None = set() if remember else None
         self._customer = contract.shelves.customer
         self._prepare = contract.place.prepare
         self._target = target
         self._connection: asyncpg.Connection | None = None
         self._lock = asyncio.Lock()
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to be done for an order."""
+        return bool(self._customer or self._prepare)
+
     async def prepare(self, order: Order) -> None:
         """Raises StatementFailed where the database refuses."""
-        if not (self._customer or self._prepare):
+        if not self.is_needed:
             return
         async with self._lock:
             if self._connection is None:
                 self._connection = await connect(self._target)
             async with self._connection.transaction():
                 await self._connection.execute(tag("prepare"))
-                await _execute_all(self._connection, "shelves.customer", self._customer, [{"customer": order.customer}])
+                if self._known is None or order.customer not in self._known:
+                    customer = [{"customer": order.customer}]
+                    await _execute_all(self._connection, "shelves.customer", self._customer, customer)
                 await _execute_all(self._connection, "place.prepare", self._prepare, [order_parameters(order, 0)])
+            if self._known is not None:
+                self._known.add(order.customer)
 
     def close(self) -> None:
         """Drop the connection."""

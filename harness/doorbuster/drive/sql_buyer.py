@@ -1,6 +1,7 @@
 """A buyer with a connection of its own, who places orders through it and knows what became of each attempt."""
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,13 +38,16 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
     """How an attempt ended. For ``unknown``, ``code`` says how the answer was lost: ``timeout``, ``eof``, ``reset``,
-    ``connect_refused``, ``connect_timeout`` or ``connect_lost``; else it is the SQLSTATE, if there was one."""
+    ``connect_refused``, ``connect_timeout`` or ``connect_lost``; else it is the SQLSTATE, if there was one.
+    ``connect_us`` is how long the attempt had to wait for a connection; 0 where it had one.
+    """
 
     outcome: Outcome
     order_id: str | None = None
     code: str | None = None
     message: str | None = None
     backend_pid: int | None = None
+    connect_us: int = 0
 
 
 @dataclass(slots=True)
@@ -77,6 +81,7 @@ class SqlBuyer:
         self._connection: asyncpg.Connection | None = None
         self._prepared: dict[str, _Prepared] = {}
         self._is_dead = False
+        self._connect_us = 0
         self._sets_tag = flow.needs_tag_triggers
 
     async def connect(self) -> None:
@@ -127,6 +132,7 @@ class SqlBuyer:
             UnmatchedAnswer: an answer that the contract does not know.
             KeyError, ValueError: a parameter without a value, or with one of the wrong type.
         """
+        self._connect_us = 0
         seen: tuple[bool, int | None] = (True, None)
 
         def drop() -> None:
@@ -138,7 +144,8 @@ class SqlBuyer:
         if end is not None:
             return end
         connecting, pid = seen
-        return AttemptEnd(Outcome.UNKNOWN, code="connect_timeout" if connecting else "timeout", backend_pid=pid)
+        code = "connect_timeout" if connecting else "timeout"
+        return AttemptEnd(Outcome.UNKNOWN, code=code, backend_pid=pid, connect_us=self._connect_us)
 
     async def _place(self, order: Order, attempt: int, known: Mapping[str, Any]) -> AttemptEnd:
         values = {**order_parameters(order, attempt), **known}
@@ -151,14 +158,14 @@ class SqlBuyer:
         except _Lost as lost:
             self.close()
             await self._compensate(values)
-            return AttemptEnd(Outcome.UNKNOWN, code=lost.args[0], message=lost.args[1], backend_pid=pid)
+            return AttemptEnd(Outcome.UNKNOWN, None, lost.args[0], lost.args[1], pid, self._connect_us)
         outcome = self._book.stops(answer) or self._book.classify(answer)
         if answer.is_error:
             await self._compensate(values)
         order_id = self._book.order_id(answer) if outcome is Outcome.OK else None
         if outcome is Outcome.UNKNOWN:
             self.close()
-        return AttemptEnd(outcome, order_id, answer.sqlstate, answer.message or None, pid)
+        return AttemptEnd(outcome, order_id, answer.sqlstate, answer.message or None, pid, self._connect_us)
 
     async def _run_flow(self, values: dict[str, Any]) -> Answer:
         """Run the calls until one fails or ends the flow; later ones see the columns of earlier ones."""
@@ -230,7 +237,7 @@ class SqlBuyer:
         if self._connection is not None and not self._connection.is_closed():
             return
         self.close()
-        target = self._target
+        target, since_ns = self._target, time.monotonic_ns()
         try:
             self._connection = await asyncpg.connect(
                 host=target.host, port=target.port, user=target.user, password=target.password,
@@ -241,6 +248,8 @@ class SqlBuyer:
             raise _Lost("connect_refused", str(problem)) from None
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
             raise _Lost("connect_lost", f"{type(problem).__name__}: {problem}") from None
+        finally:
+            self._connect_us += (time.monotonic_ns() - since_ns) // 1000
 
     async def _prepare(self, call: Call) -> _Prepared:
         found = self._prepared.get(call.step)

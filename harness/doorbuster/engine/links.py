@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from doorbuster.drive.sql_buyer import Target
 from doorbuster.engine.http_shop import HttpShop, run_shop
 from doorbuster.host.guardian import Guardian
+from doorbuster.host.ports import LOOPBACK
 from doorbuster.model.contract import Contract
 from doorbuster.network.adapter import Proxy
 from doorbuster.network.server import ToxiproxyServer
@@ -18,11 +19,15 @@ SHOP_LOG = "shop.log"
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """``entrance`` is where buyers go through every link there is; ``proxies`` break them, by the link's name."""
+    """``entrance`` is where buyers go through every link there is; ``proxies`` break them, by the link's name.
+
+    ``backstage`` leads to the database around the faults, for buyers on other machines; None: all are on this one.
+    """
 
     entrance: Target
     proxies: Mapping[str, Proxy]
     shop: HttpShop | None = None
+    backstage: Target | None = None
 
     def check_alive(self) -> None:
         """Raises UsageError if the shop has ended by itself."""
@@ -32,24 +37,34 @@ class Links:
 
 @asynccontextmanager
 async def open_links(
-    toxiproxy: ToxiproxyServer, guardian: Guardian, database: Target, contract: Contract, name: str, folder: Path
-) -> AsyncIterator[Links]:
+    toxiproxy: ToxiproxyServer, guardian: Guardian, database: Target, contract: Contract, name: str, folder: Path,
+    host: str = LOOPBACK,
+) -> AsyncIterator[Links]:  # fmt: skip
     """Proxies on every link to ``database``, and the shop, which is stopped before they are deleted.
+
+    Where ``host`` is not loopback, what buyers of other machines need listens there.
 
     Bytes still inside a proxy could be executed by a session that looks idle; none is left at the end.
 
     Raises:
         UsageError: the shop does not start.
     """
-    with toxiproxy.proxy(name, f"{database.host}:{database.port}") as to_database:
-        through = replace(database, host=to_database.host, port=to_database.port)
-        if contract.place.http is None:
-            yield Links(replace(through, settings=dict(contract.session)), {"database": to_database})
+    is_http, upstream = contract.place.http is not None, f"{database.host}:{database.port}"
+    with ExitStack() as stack:
+        to_database = stack.enter_context(toxiproxy.proxy(name, upstream, host=LOOPBACK if is_http else host))
+        around = None
+        if host != LOOPBACK:
+            proxy = stack.enter_context(toxiproxy.proxy(f"{name}_around", upstream, host=host))
+            around = replace(database, host=host, port=proxy.port)
+        if not is_http:
+            entrance = replace(database, host=host, port=to_database.port, settings=dict(contract.session))
+            yield Links(entrance, {"database": to_database}, backstage=around)
             return
+        through = replace(database, host=to_database.host, port=to_database.port)
         async with _shop_on(contract, through, guardian, folder) as shop:
-            with toxiproxy.proxy(f"{name}_front", f"{shop.host}:{shop.port}") as to_shop:
-                entrance = replace(database, host=to_shop.host, port=to_shop.port)
-                yield Links(entrance, {"database": to_database, "shop": to_shop}, shop)
+            with toxiproxy.proxy(f"{name}_front", f"{shop.host}:{shop.port}", host=host) as to_shop:
+                entrance = replace(database, host=host, port=to_shop.port)
+                yield Links(entrance, {"database": to_database, "shop": to_shop}, shop, around)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import partial
@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from doorbuster.config.answers import UnmatchedAnswer
+from doorbuster.config.thresholds import parse_threshold
 from doorbuster.drive.load.launch import Driver, DriverFailed, locust
-from doorbuster.drive.load.plan import Plan, write_plan
+from doorbuster.drive.load.lost import complete_history
+from doorbuster.drive.load.plan import SERIES, Plan, write_plan
 from doorbuster.drive.sql_buyer import APPLICATION, Target
-from doorbuster.drive.workload import shelf
+from doorbuster.drive.workload import BURST, shelf
 from doorbuster.engine.drill_journal import DrillJournal
 from doorbuster.engine.errors import HarnessError, NotPossible, UsageError
 from doorbuster.engine.faults import prepared, server_settings
 from doorbuster.engine.holding import hold_shop
 from doorbuster.engine.house import TEMPLATE
-from doorbuster.engine.links import open_links
+from doorbuster.engine.links import Links, open_links
 from doorbuster.engine.own_server import own_server
 from doorbuster.engine.probe import probe
 from doorbuster.engine.shop import Shop, open_shop, reconnected
@@ -29,11 +31,14 @@ from doorbuster.engine.store import facts
 from doorbuster.engine.timeline import Targets, Timeline, whole
 from doorbuster.engine.undriven import leave_undriven
 from doorbuster.faults import Site
+from doorbuster.model.clock import Clock
 from doorbuster.model.contract import Contract
-from doorbuster.model.events import Event, Judging, Progress
+from doorbuster.model.distribution import Distribution
+from doorbuster.model.events import Judging, Notice, Progress
 from doorbuster.model.scenario import Scenario, Workload
 from doorbuster.model.server import Server
 from doorbuster.network.server import ToxiproxyServer
+from doorbuster.record.clocks import save_clocks
 from doorbuster.record.seal import seal_journals
 
 # After the last arrival: every retry may run into its time limit once.
@@ -48,6 +53,7 @@ async def run_load(stage: Stage) -> None:
     Raises:
         UsageError: an answer or a statement that the contract does not fit; HarnessError: the harness failed.
     """
+    _check_spread(stage.options.spread, stage.contract, stage.scenario)
     settings = server_settings(stage.scenario)
     if settings is None:
         await _on_server(stage, stage.house.server, stage.house.template)
@@ -57,6 +63,17 @@ async def run_load(stage: Stage) -> None:
             await _on_server(stage, server, server.prefix + TEMPLATE)
     except NotPossible as reason:
         leave_undriven(stage, str(reason))
+
+
+def _check_spread(spread: Distribution, contract: Contract, scenario: Scenario) -> None:
+    """Raises UsageError for what cannot be spread over processes, or cannot do without a proxy."""
+    work = workload_of(scenario)
+    if spread.is_spread and work.arrivals == BURST:
+        raise UsageError(f"{scenario.name}: a burst is one instant at one product; it runs in one process")
+    if spread.workers > work.buyers:
+        raise UsageError(f"{scenario.name}: {work.buyers} buyers for {spread.workers} workers; give each at least one")
+    if spread.direct and (scenario.faults or contract.place.http is not None):
+        raise UsageError(f"{scenario.name}: only buyers who order by SQL, and without faults, can go around the proxy")
 
 
 async def _on_server(stage: Stage, server: Server, template: str) -> None:
@@ -85,9 +102,11 @@ async def _in_shop(
         with facts(folder, stage.seed) as known:
             try:
                 house = stage.house
-                async with open_links(house.toxiproxy, house.guardian, shop.direct, contract, name, folder) as links:
+                async with open_links(
+                    house.toxiproxy, house.guardian, shop.direct, contract, name, folder, stage.options.spread.bind
+                ) as links:
                     targets = Targets(links.proxies, site, impossible=impossible)
-                    known["start_us"] = await _drive(stage, shop, links.entrance, targets, journal)
+                    await _drive(stage, shop, links, targets, journal, known)
                     if scenario.faults:
                         await _probe(stage, shop, links.entrance, journal)
             finally:
@@ -107,24 +126,38 @@ async def _probe(stage: Stage, shop: Shop, entrance: Target, journal: DrillJourn
     journal.write("probed", "after all faults one more order was tried, of a product that nobody else wanted")
 
 
-async def _drive(stage: Stage, shop: Shop, entrance: Target, targets: Targets, journal: DrillJournal) -> int:
-    """Run Locust and the timeline side by side; the release of the buyers, in microseconds of the wall clock."""
-    house, scenario, folder = stage.house, stage.scenario, stage.folder
+async def _drive(
+    stage: Stage, shop: Shop, links: Links, targets: Targets, journal: DrillJournal, known: dict[str, Any]
+) -> None:
+    """Run Locust and the timeline side by side; what became known on the way goes into ``known``."""
+    house, scenario, folder, spread = stage.house, stage.scenario, stage.folder, stage.options.spread
     path = house.scratch / f"{shop.slot}.plan.json"
-    write_plan(load_plan(shop, entrance, stage.contract, scenario, stage.seed, folder), path)
-    progress = _Progress(scenario.name, stage.emit)
+    plan = _spread_plan(stage, shop, links)
+    write_plan(plan, path)
+    listener = _Listener(stage, plan, known)
     try:
-        async with locust(path, workload_of(scenario).buyers, folder / "locust.log", house.guardian) as driver:
-            targets = replace(targets, site=replace(targets.site, workers=lambda: [driver.pid]))
-            timeline = Timeline(scenario.faults, targets, folder, journal, lambda: progress.fault(timeline.active))
+        async with locust(path, workload_of(scenario).buyers, folder, house.guardian, spread) as driver:
+            targets = replace(targets, site=replace(targets.site, workers=lambda: driver.pids))
+            timeline = Timeline(scenario.faults, targets, folder, journal, lambda: listener.fault(timeline.active))
             async with timeline.armed():
-                return await _side_by_side(driver, timeline, house.toxiproxy, progress, journal)
+                await _side_by_side(driver, timeline, house.toxiproxy, listener, journal)
     except DriverFailed as problem:
         if str(problem).startswith((UnmatchedAnswer.__name__, "StatementFailed", "KeyError", "ValueError")):
             raise UsageError(f"[answers] or [place] of the contract: {problem}") from None
         raise HarnessError(f"the load could not be driven: {problem}") from None
     finally:
         path.unlink(missing_ok=True)
+    if listener.lost:
+        raise HarnessError("; ".join(listener.lost))
+
+
+def _spread_plan(stage: Stage, shop: Shop, links: Links) -> Plan:
+    """The plan, with addresses that hold where its workers are."""
+    entrance = links.entrance
+    if stage.options.spread.direct:
+        entrance = replace(shop.direct, settings=entrance.settings)
+    plan = load_plan(shop, entrance, stage.contract, stage.scenario, stage.seed, stage.folder)
+    return plan if links.backstage is None else replace(plan, backstage=links.backstage)
 
 
 def workload_of(scenario: Scenario) -> Workload:
@@ -146,44 +179,89 @@ def load_plan(
         seed=seed,
         record=str(folder.resolve()),
         drain_s=contract.buyer.attempts * (contract.buyer.timeout_s + 0.5) + DRAIN_MARGIN_S,
+        thresholds=tuple(t for t in scenario.thresholds if parse_threshold(t).abort_after_s is not None),
     )
 
 
-class _Progress:
-    """Turns the driver's reports into events."""
+class _Listener:
+    """Turns what the driver reports into events, facts, and the histories of workers that died."""
 
-    def __init__(self, scenario: str, emit: Callable[[Event], None]) -> None:
-        self._latest = Progress(scenario, 0, 0, {})
-        self._emit = emit
+    def __init__(self, stage: Stage, plan: Plan, known: dict[str, Any]) -> None:
+        self._stage = stage
+        self._plan = plan
+        self._known = known
+        self._latest = Progress(stage.scenario.name, 0, 0, {})
+        self._has_waited = False
+        self.lost: list[str] = []
 
     def fault(self, active: str | None) -> None:
         self._latest = replace(self._latest, active_fault=active)
-        self._emit(self._latest)
+        self._stage.emit(self._latest)
 
-    def report(self, event: dict[str, Any]) -> None:
-        counts = {"done": event["done"], "total": event["total"], "outcomes": event["outcomes"]}
-        self._latest = replace(self._latest, **counts)
-        self._emit(self._latest)
+    def hear(self, event: dict[str, Any]) -> None:
+        """Take up one of the driver's reports."""
+        match event["event"]:
+            case "waiting":
+                self._wait(event)
+            case "started":
+                self._known["start_us"] = int(event["start_us"])
+            case "progress":
+                counts = {"done": event["done"], "total": event["total"], "outcomes": event["outcomes"]}
+                self._latest = replace(self._latest, **counts)
+                self._stage.emit(self._latest)
+            case "aborted":
+                self._known["aborted_by"] = event["threshold"]
+                self._stage.emit(Notice(f"the load was ended: {event['threshold']!r} is broken, {event['told']}"))
+            case "lost":
+                self._stage.emit(Notice(f"worker {event['worker']} is lost: {event['why']}"))
+            case "workers":
+                self._take_stock(event)
+
+    def _wait(self, event: dict[str, Any]) -> None:
+        spread = self._stage.options.spread
+        if spread.guests and not self._has_waited:
+            self._has_waited = True
+            how = f"doorbuster load --worker --master-host {spread.bind} --master-port {spread.port}"
+            self._stage.emit(Notice(f"waiting for {event['of']} workers; elsewhere: {how}"))
+
+    def _take_stock(self, event: dict[str, Any]) -> None:
+        """Keep the workers' clocks for the sealing of their journals, and count in what the dead left open."""
+        folder, workers = self._stage.folder, event["workers"]
+        self._known["workers"] = workers
+        parts = {worker["number"]: event["series"] * SERIES + worker["number"] for worker in workers}
+        clocks = {parts[w["number"]]: Clock(w["offset_us"], w["error_us"]) for w in workers}
+        save_clocks(folder, {part: clock for part, clock in clocks.items() if clock != Clock()})
+        for worker in workers:
+            if worker["dead"] is not None:
+                self.lost.append(self._count_in(worker, parts[worker["number"]], len(workers)))
+
+    def _count_in(self, worker: dict[str, Any], part: int, of: int) -> str:
+        work = replace(self._plan.workload, buyers=max(1, worker["buyers"]))
+        plan = replace(self._plan, part=part, share=(worker["number"], of), workload=work)
+        # One that is merely silent may go on: then nothing of its share was surely never sent.
+        ended_us = worker["ended_us"] or time.time_ns() // 1000
+        found = complete_history(plan, self._stage.folder, self._known["start_us"], ended_us)
+        return (
+            f"worker {worker['number'] + 1} of {of} was lost ({worker['dead']}): of its orders, {found.unknown:,} are "
+            f"unknown and {found.never_sent:,} were never sent"
+        )
 
 
 async def _side_by_side(
-    driver: Driver, timeline: Timeline, toxiproxy: ToxiproxyServer, progress: _Progress, journal: DrillJournal
-) -> int:
-    start_us = 0
+    driver: Driver, timeline: Timeline, toxiproxy: ToxiproxyServer, listener: _Listener, journal: DrillJournal
+) -> None:
     faults: asyncio.Task[None] | None = None
     watch = asyncio.create_task(_keep_alive(toxiproxy))
     try:
         async for event in _until_failure(driver, watch):
+            listener.hear(event)
             if event["event"] == "started":
                 start_us = int(event["start_us"])
                 journal.write("load", "buyers are released", at_us=start_us)
                 faults = asyncio.create_task(timeline.play(start_us))
-            elif event["event"] == "progress":
-                progress.report(event)
         journal.write("load", "the last order has its answer")
         if faults is not None:
             await faults  # a fault that outlasts the orders is still played to its end, and healed
-        return start_us
     finally:
         for task in filter(None, (faults, watch)):
             task.cancel()

@@ -8,11 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from doorbuster.config.contract import LoadedContract, load_contract
 from doorbuster.config.mistakes import ConfigError, Mistake
 from doorbuster.config.project import is_project, load_project, unknown_names
 from doorbuster.config.scenario import LoadedScenario, load_scenario, scenario_of
-from doorbuster.config.toml_file import as_toml, read_toml
+from doorbuster.config.toml_file import read_toml
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.tagging import Untaggable
 from doorbuster.engine.faults import ALL_FAULTS, fault_of, target_of
@@ -122,7 +124,7 @@ def job_of(config: Path | None, content: dict[str, Any]) -> Job:
     Raises:
         ConfigError: every mistake.
     """
-    text = as_toml(content)
+    text = tomli_w.dumps(content)
     project = _project(config)
     checks, mistakes = _all_checks(project)
     if mistakes:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from doorbuster.engine.house import House
 from doorbuster.model.contract import Contract
+from doorbuster.model.distribution import Distribution
 from doorbuster.model.events import Event
 from doorbuster.model.scenario import Scenario
 
@@ -15,13 +16,15 @@ class StageOptions:
     """What the command line wishes of a load beyond its scenario.
 
     ``hold_s``: how long the shop is left up afterwards for people to look at, at most. ``live``: it is judged while it
-    goes on; ``stop_on_violation``: and ended at the first violation. ``web``: Locust's page is up meanwhile.
+    goes on; ``stop_on_violation``: and ended at the first violation. ``web``: Locust's page is up meanwhile. ``spread``
+    says on which processes and machines it runs.
     """
 
     hold_s: float = 0.0
     live: bool = False
     stop_on_violation: bool = False
     web: bool = False
+    spread: Distribution = field(default_factory=Distribution)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ def _linux_entry(pid: int) -> _Entry | None:
         return None
     # "pid (name) state parent …": the name may hold anything, parentheses and blanks included.
     fields = text.rpartition(")")[2].split()
-    return _Entry(ProcessId(pid, f"{_boot()}/{fields[19]}"), int(fields[1]), fields[0] in "ZX", fields[4] != "0")
+    return _Entry(ProcessId(pid, f"{this_boot()}/{fields[19]}"), int(fields[1]), fields[0] in "ZX", fields[4] != "0")
 
 
 def _psutil_entry(pid: int) -> _Entry | None:
@@ -160,8 +160,8 @@ def _psutil_entry(pid: int) -> _Entry | None:
 
 
 @lru_cache(maxsize=1)
-def _boot() -> str:
-    """Names this boot: start times count from it, and they outlive it in lease files."""
+def this_boot() -> str:
+    """Names this boot of this machine, if it can be known: start times count from it, and lease files outlive it."""
     try:
         return (PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from doorbuster.host.ports import free_port
+from doorbuster.host.ports import LOOPBACK, free_port
 from doorbuster.host.processes import plain_environment
 from doorbuster.network.adapter import Proxy, ToxiproxyApi
 from doorbuster.network.binary import ToxiproxyBinary
@@ -84,12 +84,14 @@ class ToxiproxyServer:
         return self._running().pid
 
     @contextmanager
-    def proxy(self, name: str, upstream: str, listen_port: int | None = None) -> Iterator[Proxy]:
-        """A proxy on 127.0.0.1 to ``upstream`` ("host:port"), deleted at the end, which closes its connections.
+    def proxy(
+        self, name: str, upstream: str, listen_port: int | None = None, *, host: str = LOOPBACK
+    ) -> Iterator[Proxy]:
+        """A proxy on ``host`` to ``upstream`` ("host:port"), deleted at the end, which closes its connections.
 
         Without ``listen_port`` a port is chosen that the kernel gives to nobody while the proxy is disabled.
         """
-        proxy = self.api.create(name, upstream, free_port() if listen_port is None else listen_port)
+        proxy = self.api.create(name, upstream, free_port() if listen_port is None else listen_port, host)
         try:
             yield proxy
         finally:

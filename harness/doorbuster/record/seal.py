@@ -5,15 +5,23 @@ from pathlib import Path
 
 import duckdb
 
+from doorbuster.model.clock import Clock
+from doorbuster.record.clocks import load_clocks
 from doorbuster.record.journal import whole_lines
 from doorbuster.record.tables import JOURNALS
+
+# Instants by what they are of. Due is among the first, so that a latency, counted from it, stays exactly as it was.
+_BEGINS = ("due_us", "invoked_us", "started_us")
+_ENDS = ("returned_us",)
 
 
 def seal_journals(folder: Path) -> None:
     """Turn every journal of ``folder`` into ``<table>.parquet`` and remove it; a table without a journal is empty.
 
-    Safe to repeat, and for a run whose writer was killed: a torn last line is cut off.
+    Safe to repeat, and for a run whose writer was killed: a torn last line is cut off. Instants of a machine with
+    another clock (``clocks.json``) become ours: what began never begins later for it, what ended never earlier.
     """
+    clocks = load_clocks(folder)
     with duckdb.connect() as connection:
         for table, columns in JOURNALS.items():
             parts = sorted(folder.glob(f"{table}.*.csv"))
@@ -21,7 +29,8 @@ def seal_journals(folder: Path) -> None:
                 continue
             for part in parts:
                 whole_lines(part)
-            source = _read_csv(parts, columns) if any(p.stat().st_size for p in parts) else empty_table(columns)
+            full = [part for part in parts if part.stat().st_size]
+            source = _all(full, columns, clocks) if full else empty_table(columns)
             write_parquet(connection, source, folder / f"{table}.parquet")
             for part in parts:
                 part.unlink()
@@ -37,6 +46,20 @@ def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, target: Pat
 def quoted(value: object) -> str:
     """An SQL string literal."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def _all(parts: list[Path], columns: Mapping[str, str], clocks: Mapping[str, Clock]) -> str:
+    """The rows of all parts, on one clock."""
+    ours = [part for part in parts if part.suffixes[0][1:] not in clocks]
+    theirs = [part for part in parts if part not in ours]
+    queries = [_read_csv(ours, columns)] if ours else []
+    for part in theirs:
+        clock = clocks[part.suffixes[0][1:]]
+        moved = [f"{name} + {clock.early_us} as {name}" for name in columns if name in _BEGINS]
+        moved += [f"{name} + {clock.late_us} as {name}" for name in columns if name in _ENDS]
+        rows = _read_csv([part], columns)
+        queries.append(f"select * replace ({', '.join(moved)}) from ({rows})" if moved else rows)
+    return " union all ".join(queries)
 
 
 def _read_csv(parts: list[Path], columns: Mapping[str, str]) -> str:

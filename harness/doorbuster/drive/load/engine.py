@@ -7,58 +7,57 @@ stalled second cannot hide. Nothing here knows Locust.
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from doorbuster.drive.backstage import Backstage
 from doorbuster.drive.buyer import Buyer, buyers_of
+from doorbuster.drive.load.live import Done
 from doorbuster.drive.load.mixing import Mixer
-from doorbuster.drive.load.plan import Plan
+from doorbuster.drive.load.plan import PART_ORDERS, TRIES, Plan
 from doorbuster.drive.operations import Operations
 from doorbuster.drive.sql_buyer import AttemptEnd
-from doorbuster.drive.workload import BURST, CLOSED, Due, burst_round, random_order, shelf, timetable
+from doorbuster.drive.workload import BURST, CLOSED, Due, Orders, ShelfItem, burst_round, shelf, timetable
+from doorbuster.host.alarm import Alarm
 from doorbuster.model.outcome import Outcome
+from doorbuster.model.rates import expected_orders
 from doorbuster.record.journal import Journal
 
-# Attempts are numbered order * TRIES + try, so that a tag in the log tells its order even if the journal was torn.
-TRIES = 64
-PART_ORDERS = 1_000_000_000
 LEAD_S = 0.3
 FLUSH_S = 0.25
 BACKOFF_S = (0.02, 0.5)
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """One finished order, for whoever counts: ``latency_ms`` from its due time, retries included."""
-
-    outcome: str
-    latency_ms: float
-    phase: str
+# Dispatching a crowd that is due at one instant must not keep answers waiting: so many, then the loop goes on.
+AT_ONCE = 64
+Numbered = tuple[int, Due]
 
 
 class LoadEngine:
-    """Runs a :class:`Plan`. All methods are for its loop's thread, unless they say otherwise."""
+    """Runs a :class:`Plan`. All methods are for its loop's thread, unless they say otherwise.
 
-    def __init__(self, plan: Plan, on_done: Callable[[Done], None], on_start: Callable[[int], None]) -> None:
+    ``release`` is asked once every buyer is connected, and says when the shop opens, in microseconds of this machine's
+    wall clock; without it, in a moment.
+    """
+
+    def __init__(
+        self, plan: Plan, on_done: Callable[[Done], None], release: Callable[[], Awaitable[int]] | None = None
+    ) -> None:
         self._plan = plan
         self._on_done = on_done
-        self._on_start = on_start
+        self._release = release or _in_a_moment
         self._random = Random(plan.seed)
         # Think times and backoffs must not disturb which orders a seed gives.
-        self._jitter = Random(plan.seed ^ 0x5EED)
+        self._jitter = Random(f"{plan.seed} {plan.share}")
         self._items = shelf(plan.contract, plan.workload)
         self._buyers: list[Buyer] = []
-        self._backstage = Backstage(plan.contract, plan.backstage)
-        self._waiting: deque[tuple[int, Due]] = deque()
-        self._arrived = asyncio.Condition()
+        self._backstage = Backstage(plan.contract, plan.backstage, remember=plan.workload.repeat > 0)
+        self._waiting: deque[Numbered] = deque()
+        self._idle: deque[asyncio.Future[Numbered | None]] = deque()
         self._arrivals_over = False
         self._stopping = asyncio.Event()
         self._mixer: Mixer | None = None
-        self._orders = plan.part * PART_ORDERS
         self._start_us = 0
         self._start_monotonic = 0.0
         self.outcomes: Counter[str] = Counter()
@@ -69,7 +68,7 @@ class LoadEngine:
         work = self._plan.workload
         if work.arrivals == BURST:
             return work.rounds * work.buyers
-        return round(sum(phase.rate * phase.duration_s for phase in self._plan.phases))
+        return round(sum(map(expected_orders, self._plan.phases)) / self._plan.share[1])
 
     @property
     def done(self) -> int:
@@ -83,10 +82,10 @@ class LoadEngine:
     async def run(self) -> None:
         """Connect the buyers, drive the load, and end when every order has its answer or the drain time is over."""
         with ExitStack() as stack:
-            folder = Path(self._plan.record)
-            tables = ("attempts", "requests", "request_lines")
-            self._attempts, self._requests, self._lines = (
-                stack.enter_context(Journal(folder, table, str(self._plan.part))) for table in tables
+            folder, part = Path(self._plan.record), str(self._plan.part)
+            tables = ("attempts", "requests", "request_lines", "connects")
+            self._attempts, self._requests, self._lines, self._connects = (
+                stack.enter_context(Journal(folder, table, part)) for table in tables
             )
             operations = Operations(folder, self._plan.part) if self._plan.workload.operations else None
             if operations is not None:
@@ -109,70 +108,140 @@ class LoadEngine:
         await asyncio.gather(*(buyer.connect() for buyer in self._buyers))
 
     async def _drive(self) -> None:
-        self._start_us = time.time_ns() // 1000 + int(LEAD_S * 1e6)
-        self._start_monotonic = time.monotonic() + LEAD_S
-        self._on_start(self._start_us)
-        await asyncio.sleep(LEAD_S)
-        driving = {BURST: self._burst, CLOSED: self._closed}.get(self._plan.workload.arrivals, self._open_model)
-        await driving()
+        self._start_us = await self._release()
+        self._start_monotonic = time.monotonic() + (self._start_us - time.time_ns() // 1000) / 1e6
+        work = self._plan.workload.arrivals
+        if work == BURST:
+            await self._sleep_until(self._start_monotonic)
+            await self._burst()
+        elif work == CLOSED:
+            await self._sleep_until(self._start_monotonic)
+            await self._closed()
+        else:
+            await self._open_model()
+
+    async def _sleep_until(self, instant: float) -> None:
+        await asyncio.sleep(max(0.0, instant - time.monotonic()))
 
     async def _open_model(self) -> None:
         workers = [asyncio.ensure_future(self._work(n)) for n in range(len(self._buyers))]
-        for due in timetable(self._plan.workload, self._plan.phases, self._items, self._random):
-            assert due.due_s is not None
-            if not await self._sleep_until(self._start_monotonic + due.due_s, workers):
-                break
-            async with self._arrived:
-                self._waiting.append((self._next_order(), due))
-                self._arrived.notify()
-        self._arrivals_over = True
-        async with self._arrived:
-            self._arrived.notify_all()
+        try:
+            await self._arrivals(workers)
+        finally:
+            self._arrivals_over = True
+            for turn in self._idle:
+                if not turn.done():
+                    turn.set_result(None)
         await self._drain(workers)
         for _, due in self._waiting:
             self._write_request(due, None)
 
-    async def _sleep_until(self, instant: float, workers: Sequence[asyncio.Future[None]]) -> bool:
-        """Wait until the monotonic ``instant``; False if the load was stopped or a worker failed before."""
-        delay = instant - time.monotonic()
-        if delay > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay)
-        return not (self._stopping.is_set() or any(w.done() for w in workers))
+    async def _arrivals(self, workers: Sequence["asyncio.Future[None]"]) -> None:
+        """Hand out orders as they fall due, until the timetable ends, the load is stopped, or a worker fails."""
+        over = asyncio.get_running_loop().create_future()
+        table = self._timetable()
+        coming = next(table, None)
+
+        def ring() -> None:
+            nonlocal coming
+            for _ in range(AT_ONCE):
+                if over.done():
+                    return
+                if coming is None or self._stopping.is_set() or any(worker.done() for worker in workers):
+                    over.set_result(None)
+                    return
+                assert coming[1].due_s is not None
+                at = self._start_monotonic + coming[1].due_s
+                if at > time.monotonic():
+                    alarm.set(at)
+                    return
+                self._hand_out(coming)
+                coming = next(table, None)
+            alarm.set(time.monotonic())
+
+        with Alarm(asyncio.get_running_loop(), ring) as alarm:
+            stopped = asyncio.ensure_future(self._stopping.wait())
+            try:
+                ring()
+                ends: list[asyncio.Future[Any]] = [over, stopped, *workers]
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopped.cancel()
+
+    def _timetable(self) -> Iterator[Numbered]:
+        plan, first = self._plan, self._plan.series * PART_ORDERS
+        table = timetable(plan.workload, plan.phases, self._items, self._random)
+        return ((first + n, due) for n, due in enumerate(table, 1) if plan.is_mine(n))
+
+    def _hand_out(self, order: Numbered) -> None:
+        while self._idle:
+            turn = self._idle.popleft()
+            if not turn.done():
+                turn.set_result(order)
+                return
+        self._waiting.append(order)
 
     async def _work(self, buyer: int) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            async with self._arrived:
-                await self._arrived.wait_for(lambda: self._waiting or self._arrivals_over)
-                if not self._waiting:
-                    return
-                number, due = self._waiting.popleft()
-            await self._place(buyer, number, due)
+            if self._waiting:
+                order: Numbered | None = self._waiting.popleft()
+            elif self._arrivals_over:
+                return
+            else:
+                turn: asyncio.Future[Numbered | None] = loop.create_future()
+                self._idle.append(turn)
+                order = await turn
+            if order is None:
+                return
+            await self._place(buyer, *order)
 
     async def _burst(self) -> None:
+        numbers = self._numbers()
         for item in self._items:
             if self._stopping.is_set():
                 return
             # Everything a buyer does before its first byte is done before the release.
-            round_ = [(self._next_order(), due) for due in burst_round(self._plan.workload, item, self._random)]
+            round_ = [(next(numbers), due) for due in burst_round(self._plan.workload, item, self._random)]
             await self._drain(
                 [asyncio.ensure_future(self._place(n, number, due)) for n, (number, due) in enumerate(round_)]
             )
 
     async def _closed(self) -> None:
-        await self._drain([asyncio.ensure_future(self._shop_until_stopped(n)) for n in range(len(self._buyers))])
-
-    async def _shop_until_stopped(self, buyer: int) -> None:
-        while not self._stopping.is_set():
-            due = Due(random_order(self._plan.workload, self._items, self._random), CLOSED, None)
-            await self._place(buyer, self._next_order(), due)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), self._jitter.uniform(0, 2 * self._plan.workload.think_s))
-
-    async def _drain(self, work: Sequence[asyncio.Future[None]]) -> None:
-        """Wait for ``work``, for at most the drain time; what is left then stays without an answer."""
-        if self._plan.workload.arrivals == CLOSED:
+        orders, numbers = closed_orders(self._plan, self._items), self._numbers()
+        loop, duration_s = asyncio.get_running_loop(), self._plan.workload.duration_s
+        closing = None if duration_s is None else loop.call_later(duration_s, self.stop)
+        work = [asyncio.ensure_future(self._shop_until_stopped(n, orders, numbers)) for n in range(len(self._buyers))]
+        try:
             await self._until_stopped(work)
+            await self._drain(work)
+        finally:
+            if closing is not None:
+                closing.cancel()
+
+    def _numbers(self) -> Iterator[int]:
+        """Numbers for orders that have no timetable: no two workers give the same."""
+        mine, of = self._plan.share
+        at = self._plan.series * PART_ORDERS + mine + 1
+        while True:
+            yield at
+            at += of
+
+    async def _shop_until_stopped(self, buyer: int, orders: Orders, numbers: Iterator[int]) -> None:
+        think_s = self._plan.workload.think_s
+        while not self._stopping.is_set():
+            await self._place(buyer, next(numbers), Due(orders.next(), CLOSED, None))
+            if think_s > 0:
+                await self._think(self._jitter.uniform(0.5, 1.5) * think_s)
+
+    async def _think(self, for_s: float) -> None:
+        """Wait, but no longer than the shop is open."""
+        thinking = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait({thinking}, timeout=for_s)
+        thinking.cancel()
+
+    async def _drain(self, work: Sequence["asyncio.Future[None]"]) -> None:
+        """Wait for ``work``, for at most the drain time; what is left then stays without an answer."""
         _, late = await asyncio.wait(work, timeout=self._plan.drain_s, return_when=asyncio.FIRST_EXCEPTION)
         for task in late:
             task.cancel()
@@ -180,30 +249,25 @@ class LoadEngine:
             if isinstance(result, Exception):
                 raise result
 
-    async def _until_stopped(self, work: Sequence[asyncio.Future[None]]) -> None:
-        stopped: asyncio.Future[None] = asyncio.ensure_future(self._wait_for_stop())
-        await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
+    async def _until_stopped(self, work: Sequence["asyncio.Future[None]"]) -> None:
+        stopped = asyncio.ensure_future(self._stopping.wait())
+        ends: list[asyncio.Future[Any]] = [*work, stopped]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
-
-    async def _wait_for_stop(self) -> None:
-        await self._stopping.wait()
-
-    def _next_order(self) -> int:
-        self._orders += 1
-        return self._orders
 
     async def _place(self, buyer: int, number: int, due: Due) -> None:
         """Place one order, with retries as the shop's client makes them."""
         rules = self._plan.contract.buyer
         started_us, started = time.time_ns() // 1000, time.monotonic()
         self._write_request(due, started_us)
-        await self._backstage.prepare(due.order)
-        end = AttemptEnd(Outcome.ERROR)
-        for try_no in range(1, rules.attempts + 1):
-            end = await self._attempt(buyer, number, due, try_no)
-            if end.outcome not in rules.retry or try_no == rules.attempts:
-                break
+        if self._backstage.is_needed:
+            await self._backstage.prepare(due.order)
+        try_no = 1
+        end = await self._attempt(buyer, number, due, try_no)
+        while end.outcome in rules.retry and try_no < rules.attempts:
             await self._back_off(try_no)
+            try_no += 1
+            end = await self._attempt(buyer, number, due, try_no)
         since = started if due.due_s is None else self._start_monotonic + due.due_s
         self.outcomes[end.outcome] += 1
         self._on_done(Done(end.outcome, (time.monotonic() - since) * 1000, due.phase))
@@ -236,14 +300,11 @@ class LoadEngine:
             attempt, due.order.order_key, try_no, buyer, due.phase, self._due_us(due), invoked_us, returned_us,
             duration_us, end.outcome.value, end.order_id, end.code, end.message, end.backend_pid,
         ])  # fmt: skip
+        if end.connect_us:
+            self._connects.append([attempt, due.order.order_key, end.connect_us])
 
     def _write_request(self, due: Due, started_us: int | None) -> None:
-        order = due.order
-        self._requests.append([
-            order.order_key, order.customer, order.total, order.order_class, due.phase, self._due_us(due), started_us,
-        ])  # fmt: skip
-        for number, line in enumerate(order.lines):
-            self._lines.append([order.order_key, number, line.product, line.quantity, line.price])
+        write_request(self._requests, self._lines, due, self._due_us(due), started_us)
 
     def _due_us(self, due: Due) -> int | None:
         return None if due.due_s is None else self._start_us + int(due.due_s * 1e6)
@@ -251,7 +312,29 @@ class LoadEngine:
     async def _flush(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_S)
-            for journal in (self._requests, self._lines, self._attempts):
+            for journal in (self._requests, self._lines, self._attempts, self._connects):
                 journal.flush()
             if self._mixer is not None:
                 self._mixer.flush()
+
+
+async def _in_a_moment() -> int:
+    return time.time_ns() // 1000 + int(LEAD_S * 1e6)
+
+
+def closed_orders(plan: Plan, items: Sequence[ShelfItem]) -> Orders:
+    """The orders of a closed model, in the order in which they are begun; each worker draws its own."""
+    mine, of = plan.share
+    return Orders(plan.workload, items, Random(plan.seed if of == 1 else f"{plan.seed} {mine}"))
+
+
+def write_request(
+    requests: Journal, lines: Journal, due: Due, due_us: int | None, started_us: int | None
+) -> None:
+    """Write down what a buyer wants; without ``started_us`` nobody ever began to ask for it."""
+    order = due.order
+    requests.append([
+        order.order_key, order.customer, order.total, order.order_class, due.phase, due_us, started_us,
+    ])  # fmt: skip
+    for number, line in enumerate(order.lines):
+        lines.append([order.order_key, number, line.product, line.quantity, line.price])

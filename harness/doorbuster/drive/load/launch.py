@@ -5,16 +5,21 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from doorbuster.drive.load.plan import EVENTS_VARIABLE, PLAN_VARIABLE
+from doorbuster.drive.load.plan import ANY_HOST, EVENTS_VARIABLE, PLAN_VARIABLE
+from doorbuster.host.ports import free_port
 from doorbuster.host.resources import resource
+from doorbuster.model.distribution import LOOPBACK, Distribution
 
 T = TypeVar("T")
 STOP_S = 5.0
+ALONE = Distribution()
+QUIET = ["--only-summary", "--exit-code-on-error", "0", "--stop-timeout", "30", "--loglevel", "WARNING"]
 SILENT_S = 45.0  # it reports several times a second, but on a busy machine it may take long to start
 
 
@@ -33,17 +38,24 @@ class ProcessGuard(Protocol):
 
 
 class Driver:
-    """A running Locust process."""
+    """A running Locust process, with its ``workers`` on this machine and their logs."""
 
-    def __init__(self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, log: Path) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        log: Path,
+        workers: Sequence[tuple[asyncio.subprocess.Process, Path]] = (),
+    ) -> None:
         self._process = process
         self._reader = reader
         self._log = log
+        self._workers = workers
 
     @property
-    def pid(self) -> int:
-        """The process."""
-        return self._process.pid
+    def pids(self) -> list[int]:
+        """The processes that place orders: Locust's workers on this machine, or the only one."""
+        return [worker.pid for worker, _ in self._workers] or [self._process.pid]
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         """What the engine reports, until it has finished.
@@ -51,8 +63,12 @@ class Driver:
         Raises:
             DriverFailed: the process ended before its engine had finished, its engine failed, or it has fallen silent.
         """
+        has_started = False
         while line := await self._within(self._reader.readline()):
             event = json.loads(line)
+            has_started = has_started or event["event"] == "started"
+            if not has_started:
+                self._check_workers()
             if event["event"] == "finished":
                 if event["failure"]:
                     raise DriverFailed(event["failure"])
@@ -60,45 +76,94 @@ class Driver:
                 return
             yield event
         await self._within(self._process.wait())
-        raise DriverFailed(f"Locust ended with code {self._process.returncode}: {self._tail()}")
+        raise DriverFailed(f"Locust ended with code {self._process.returncode}: {_tail(self._log)}")
+
+    def _check_workers(self) -> None:
+        """A worker that ends before the load begins will never be there."""
+        for number, (worker, log) in enumerate(self._workers):
+            if worker.returncode is not None:
+                raise DriverFailed(f"worker {number} ended with code {worker.returncode}: {_tail(log)}")
 
     async def _within(self, work: Awaitable[T]) -> T:
         try:
             return await asyncio.wait_for(work, SILENT_S)
         except TimeoutError:
-            raise DriverFailed(f"Locust has said nothing for {SILENT_S:.0f} s: {self._tail()}") from None
+            raise DriverFailed(f"Locust has said nothing for {SILENT_S:.0f} s: {_tail(self._log)}") from None
 
-    def _tail(self) -> str:
-        with suppress(OSError):
-            return self._log.read_text(errors="replace")[-2000:].strip()
-        return "it left no log"
+
+def _tail(log: Path) -> str:
+    with suppress(OSError):
+        return log.read_text(errors="replace")[-2000:].strip()
+    return "it left no log"
 
 
 @asynccontextmanager
-async def locust(plan: Path, buyers: int, log: Path, guard: ProcessGuard) -> AsyncIterator[Driver]:
-    """Start Locust on the plan file ``plan`` with ``buyers`` users; it is gone when the context ends."""
+async def locust(
+    plan: Path, buyers: int, folder: Path, guard: ProcessGuard, spread: Distribution = ALONE
+) -> AsyncIterator[Driver]:
+    """Start Locust on the plan file ``plan`` with ``buyers`` users; all of it is gone when the context ends.
+
+    Where the load is ``spread``, that is a master and the workers of this machine. What they print goes to ``folder``.
+    """
     read, write = os.pipe()
-    environment = {**os.environ, PLAN_VARIABLE: str(plan), EVENTS_VARIABLE: str(write), "LOCUST_SKIP_MONKEY_PATCH": ""}
-    environment = {k: v for k, v in environment.items() if v}
+    environment = {**os.environ, PLAN_VARIABLE: str(plan), EVENTS_VARIABLE: str(write)}
+    users = ["--headless", "--users", str(buyers), "--spawn-rate", str(buyers)]
+    port = spread.port or free_port()
+    async with AsyncExitStack() as stack:
+        log = folder / "locust.log"
+        start = partial(_started, stack, guard)
+        process = await start([*users, *_as_master(spread, port)], log, environment, (write,))
+        os.close(write)
+        workers = []
+        for number in range(spread.processes if spread.is_spread else 0):
+            worker_log = folder / f"locust-worker-{number}.log"
+            workers.append((await start(worker_arguments(LOOPBACK, port), worker_log, dict(os.environ)), worker_log))
+        yield Driver(process, await _reader(read), log, workers)
+
+
+@asynccontextmanager
+async def _process(
+    guard: ProcessGuard, arguments: list[str], log: Path, environment: dict[str, str], pass_fds: tuple[int, ...] = ()
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    environment.pop("LOCUST_SKIP_MONKEY_PATCH", None)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *_command(buyers), env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
-            pass_fds=[write], start_new_session=True,
+            sys.executable, *arguments, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=output,
+            stderr=output, pass_fds=pass_fds, start_new_session=True,
         )  # fmt: skip
-    os.close(write)
     guard.watch_process(process.pid)
     try:
-        yield Driver(process, await _reader(read), log)
+        yield process
     finally:
         await _end(process)
         guard.forget_process(process.pid)
 
 
-def _command(buyers: int) -> list[str]:
-    users = ["--users", str(buyers), "--spawn-rate", str(buyers)]
-    file = str(resource("scenarios/locustfile.py"))
-    quiet = ["--only-summary", "--exit-code-on-error", "0", "--stop-timeout", "30", "--loglevel", "WARNING"]
-    return [sys.executable, "-m", "locust", "-f", file, "--headless", *users, *quiet]
+async def _started(
+    stack: AsyncExitStack, guard: ProcessGuard, arguments: list[str], log: Path, environment: dict[str, str],
+    pass_fds: tuple[int, ...] = (),
+) -> asyncio.subprocess.Process:  # fmt: skip
+    whole = locust_arguments(arguments)
+    return await stack.enter_async_context(_process(guard, whole, log, environment, pass_fds))
+
+
+def _as_master(spread: Distribution, port: int) -> list[str]:
+    if not spread.is_spread:
+        return []
+    # Locust's word for all interfaces is a star.
+    host = "*" if spread.bind == ANY_HOST else spread.bind
+    return ["--master", "--expect-workers", str(spread.workers), "--master-bind-host", host,
+            "--master-bind-port", str(port)]  # fmt: skip
+
+
+def locust_arguments(more: Sequence[str]) -> list[str]:
+    """The interpreter's arguments for a Locust of ours."""
+    return ["-m", "locust", "-f", str(resource("scenarios/locustfile.py")), *more, *QUIET]
+
+
+def worker_arguments(host: str, port: int) -> list[str]:
+    """Locust's arguments for a worker of the master at ``host``:``port``."""
+    return ["--worker", "--master-host", host, "--master-port", str(port)]
 
 
 async def _reader(descriptor: int) -> asyncio.StreamReader:

@@ -5,14 +5,10 @@ in a thread started behind gevent's back; finished orders come over in batches, 
 """
 
 import asyncio
-import itertools
-import json
-import os
-import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import gevent
@@ -20,52 +16,72 @@ import gevent.monkey
 import uvloop
 from gevent.event import Event
 from gevent.hub import get_hub
-from locust import User, events, task
 from locust.env import Environment
-from locust.runners import WorkerRunner
 
-from doorbuster.drive.load.engine import Done, LoadEngine
-from doorbuster.drive.load.plan import EVENTS_VARIABLE, PLAN_VARIABLE, Plan, read_plan
+from doorbuster.config.thresholds import parse_threshold
+from doorbuster.drive.load.engine import LEAD_S, LoadEngine
+from doorbuster.drive.load.live import Done, LiveFigures
+from doorbuster.drive.load.locust_counts import count_in_locust
+from doorbuster.drive.load.plan import Plan
 
 REPORT_S = 0.2
 # A patched threading.Thread would be a greenlet.
 _start_native_thread: Callable[..., Any] = gevent.monkey.get_original("_thread", "start_new_thread")
+Tell = Callable[[dict[str, Any]], None]
 
 
 class Bridge:
-    """Starts the engine once all buyers have been spawned, and turns what it reports into Locust's statistics."""
+    """Drives a plan in a thread of its own; what comes of it is told, and counted in Locust's statistics.
 
-    def __init__(self, environment: Environment, plan: Plan, tell: Callable[[dict[str, Any]], None]) -> None:
+    ``tell`` is called in Locust's thread with one event after another: ``connected``, ``started`` (unless ``waits``),
+    ``progress``, ``aborted``, and at last ``finished``. One that ``waits`` opens its shop when :meth:`go` says so.
+    """
+
+    def __init__(self, environment: Environment, plan: Plan, tell: Tell, *, waits: bool = False) -> None:
         self._environment = environment
         self._plan = plan
         self._tell = tell
-        self._joined = 0
+        self._waits = waits
+        self._has_begun = False
         self._done: deque[Done] = deque()
+        self._events: deque[dict[str, Any]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._engine: LoadEngine | None = None
+        self._opening: asyncio.Future[int] | None = None
+        self._start_us = 0
+        self._figures = LiveFigures()
+        self._thresholds = [parse_threshold(t) for t in plan.thresholds]
         self._wake = get_hub().loop.async_()
         self._wake.start(self._report)
         self.finished = Event()
         self.failure: str | None = None
 
-    def join(self) -> None:
-        """One more buyer is there; the last one opens the shop."""
-        self._joined += 1
-        runner = self._environment.runner
-        if self._joined == (runner.target_user_count if runner else self._plan.workload.buyers):
-            self._plan = replace(self._plan, workload=replace(self._plan.workload, buyers=self._joined))
+    def begin(self, buyers: int) -> None:
+        """Let so many buyers in; nothing happens the second time: whoever comes later finds no place."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._plan = replace(self._plan, workload=replace(self._plan.workload, buyers=buyers))
             _start_native_thread(self._run, ())
+
+    def go(self, start_us: int) -> None:
+        """Open at an instant of this machine's wall clock."""
+        if self._loop is not None and self._opening is not None:
+            self._loop.call_soon_threadsafe(self._opening.set_result, start_us)
 
     def stop(self) -> None:
         """End the arrivals; :attr:`finished` is set when the last answer is in."""
         loop, engine = self._loop, self._engine
         if loop is not None and engine is not None and not loop.is_closed():
             loop.call_soon_threadsafe(engine.stop)
-        else:
+        elif not self._has_begun:
             self.finished.set()
 
+    def take_figures(self) -> dict[str, Any]:
+        """What was counted since it was last taken."""
+        return self._figures.take()
+
     def _run(self) -> None:
-        """The native thread: nothing here may touch a greenlet, only the queue and the watcher."""
+        """The native thread: nothing here may touch a greenlet, only the queues and the watcher."""
         try:
             loop = uvloop.new_event_loop()
             try:
@@ -75,112 +91,68 @@ class Bridge:
         except BaseException as problem:
             self.failure = f"{type(problem).__name__}: {problem}"
         self._loop = None
-        self._tell({"event": "finished", "failure": self.failure})
-        self._done.append(_LAST)
-        self._wake.send()
+        self._put({"event": "finished", "failure": self.failure})
 
     async def _drive(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._engine = engine = LoadEngine(self._plan, self._done.append, self._started)
+        self._opening = self._loop.create_future()
+        self._engine = engine = LoadEngine(self._plan, self._done.append, self._release)
         reporter = asyncio.ensure_future(self._keep_reporting(engine))
         try:
             await engine.run()
         finally:
             reporter.cancel()
-            self._tell_progress(engine)
+            self._put(_progress(engine))
 
-    def _started(self, start_us: int) -> None:
-        self._tell({"event": "started", "start_us": start_us})
+    async def _release(self) -> int:
+        self._put({"event": "connected"})
+        if self._waits:
+            assert self._opening is not None
+            self._start_us = await self._opening
+        else:
+            self._start_us = time.time_ns() // 1000 + int(LEAD_S * 1e6)
+            self._put({"event": "started", "start_us": self._start_us})
+        return self._start_us
 
     async def _keep_reporting(self, engine: LoadEngine) -> None:
         while True:
             await asyncio.sleep(REPORT_S)
-            self._tell_progress(engine)
-            self._wake.send()
+            self._put(_progress(engine))
 
-    def _tell_progress(self, engine: LoadEngine) -> None:
-        outcomes = {str(outcome): n for outcome, n in engine.outcomes.items()}
-        self._tell({"event": "progress", "done": engine.done, "total": engine.total, "outcomes": outcomes})
+    def _put(self, event: dict[str, Any]) -> None:
+        self._events.append(event)
+        self._wake.send()
 
     def _report(self) -> None:
-        """In Locust's thread: hand over what has finished. "Sold out" is an answer like any other, not a failure."""
-        while self._done:
-            done = self._done.popleft()
-            if done is _LAST:
+        """In Locust's thread: count what has finished, then tell what happened."""
+        done = [self._done.popleft() for _ in range(len(self._done))]
+        if done:
+            count_in_locust(self._environment.stats, done)
+            self._figures.add(done)
+        while self._events:
+            event = self._events.popleft()
+            if event["event"] == "progress" and not self._waits:
+                self._abort_if_broken()
+                event["p50_ms"], event["p99_ms"] = (self._figures.percentile_ms(p) for p in (50, 99))
+            self._tell(event)
+            if event["event"] == "finished":
                 self.finished.set()
-                gevent.spawn(self._quit)
-                return
-            good = done.outcome in ("ok", "sold_out", "refused")
-            self._environment.events.request.fire(  # type: ignore[no-untyped-call]
-                request_type="order", name=f"{done.phase} {done.outcome}", response_time=done.latency_ms,
-                response_length=0, exception=None if good else RuntimeError(done.outcome), context={},
-            )  # fmt: skip
 
-    def _quit(self) -> None:
-        if self._environment.web_ui is None and self._environment.runner is not None:
-            self._environment.runner.quit()
+    def _abort_if_broken(self) -> None:
+        at_s = (time.time_ns() // 1000 - self._start_us) / 1e6
+        found = self._figures.broken(self._thresholds, at_s)
+        if found is not None:
+            self._thresholds = []
+            self._tell(aborted(*found, at_s))
+            self.stop()
 
 
-_LAST = Done("", 0.0, "")
-_bridges: dict[int, Bridge] = {}
+def aborted(threshold: Any, value: float, at_s: float) -> dict[str, Any]:
+    """The event that a threshold has ended the load."""
+    told = f"{value / threshold.display:.4g} after {at_s:.1f} s"
+    return {"event": "aborted", "threshold": threshold.expression, "told": told}
 
 
-class Buyer(User):
-    """A place at the counter: the engine does the ordering, this greenlet only stands for it in Locust's count."""
-
-    def on_start(self) -> None:
-        """Join the others."""
-        _bridges[id(self.environment)].join()
-
-    @task
-    def shop(self) -> None:
-        """Wait until the shop closes."""
-        _bridges[id(self.environment)].finished.wait()
-        raise gevent.GreenletExit
-
-    def on_stop(self) -> None:
-        """When a person presses stop: no new orders, and wait for those in flight."""
-        bridge = _bridges[id(self.environment)]
-        bridge.stop()
-        bridge.finished.wait(timeout=30)
-
-
-def install(by_hand: Callable[[], Path]) -> None:
-    """Set Locust up for the plan that the environment names, or else for the one that ``by_hand`` prepares."""
-
-    @events.init.add_listener  # type: ignore[untyped-decorator]
-    def on_init(environment: Environment, **_: Any) -> None:
-        if isinstance(environment.runner, WorkerRunner):
-            raise SystemExit("doorbuster: orders are not spread over Locust workers yet; run one process")
-        named = os.environ.get(PLAN_VARIABLE)
-        plan = read_plan(Path(named) if named else by_hand())
-        options = environment.parsed_options
-        if options is not None:  # what the person did not say; the web page's form starts with it, too
-            options.num_users = options.num_users or plan.workload.buyers
-            options.spawn_rate = options.spawn_rate or options.num_users
-        tests = itertools.count()
-
-        @environment.events.test_start.add_listener  # type: ignore[untyped-decorator]
-        def on_test_start(**_: Any) -> None:
-            # From the web page a person can start again: other orders, and journals of their own.
-            number = next(tests)
-            again = replace(plan, seed=plan.seed + number, part=number)
-            _bridges[id(environment)] = Bridge(environment, again, _teller())
-
-
-def _teller() -> Callable[[dict[str, Any]], None]:
-    """How the engine's events reach the process that started this one: JSON lines on a pipe, if there is one."""
-    descriptor = os.environ.get(EVENTS_VARIABLE)
-    if descriptor is None:
-        return _complain_only
-    pipe = int(descriptor)
-    return lambda event: _write(pipe, event)
-
-
-def _write(pipe: int, event: dict[str, Any]) -> None:
-    os.write(pipe, json.dumps(event).encode() + b"\n")
-
-
-def _complain_only(event: dict[str, Any]) -> None:
-    if event.get("failure"):
-        sys.stderr.write(f"doorbuster: {event['failure']}\n")
+def _progress(engine: LoadEngine) -> dict[str, Any]:
+    outcomes = {str(outcome): n for outcome, n in engine.outcomes.items()}
+    return {"event": "progress", "done": engine.done, "total": engine.total, "outcomes": outcomes}
