@@ -8,8 +8,9 @@ from doorbuster.commands.running import run_job, running_options
 from doorbuster.drive.cut.places import parse_place
 from doorbuster.engine.loading import job_of
 from doorbuster.model.cut import Cut, CutDirection, CutKind
+from doorbuster.model.fault import Link
 
-KINDS, DIRECTIONS = get_args(CutKind), get_args(CutDirection)
+KINDS, DIRECTIONS, LINKS = get_args(CutKind), get_args(CutDirection), get_args(Link)
 REQUIRED = ("duplicate_order", "conservation", "partial_order", "lost_order")
 EPILOG = """\b
 Examples
@@ -29,6 +30,8 @@ Examples
 @click.option("--start-up", is_flag=True, help="Once more over new connections, cut in their start-up, too.")
 @click.option("--lines", type=click.IntRange(1), default=Cut().lines, show_default=True, help="Products a cart.")
 @click.option("--parallel", type=click.IntRange(1), default=Cut().parallel, show_default=True, help="Cuts at once.")
+@click.option("--link", type=click.Choice(LINKS), help="Of a shop behind HTTP: the buyer's conversation with the "
+              "shop, or the shop's own with the database. The buyer's, if not given.")  # fmt: skip
 @click.option("--at", "place", help="One place only, as reports name it.")
 @running_options
 def command(**options: Any) -> None:
@@ -54,6 +57,8 @@ def _scenario(options: dict[str, Any]) -> dict[str, Any]:
         "lines": options["lines"],
         "parallel": options["parallel"],
     }
+    if options["link"] is not None:
+        settings["link"] = options["link"]
     if options["place"] is not None:
         settings["only"] = options["place"]
     return {

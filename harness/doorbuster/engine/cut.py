@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -13,14 +13,15 @@ import asyncpg
 
 from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive.backstage import StatementFailed, add_products
-from doorbuster.drive.cut.driver import CLEAN, CutDone, CutDriver, Cutters
-from doorbuster.drive.cut.places import places
+from doorbuster.drive.cut.driver import CLEAN, Behind, CutDone, CutDriver, Cutters
+from doorbuster.drive.cut.places import Place, places
 from doorbuster.drive.history import History
 from doorbuster.drive.sql_buyer import Target
 from doorbuster.drive.workload import ShelfItem, shelf_item
 from doorbuster.engine.aftermath import LOST, SAME, Aftermath, aftermath
 from doorbuster.engine.errors import UsageError
 from doorbuster.engine.house import House
+from doorbuster.engine.links import open_entrance, shop_on
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
@@ -29,6 +30,7 @@ from doorbuster.model.cut import Cut
 from doorbuster.model.events import Judging, Progress
 from doorbuster.network.cut_line import CutLine
 from doorbuster.network.faults.reset import Reset
+from doorbuster.network.relay import HOST, relay
 from doorbuster.network.wire import Conversation
 from doorbuster.record.seal import seal_journals
 
@@ -36,6 +38,9 @@ FIRST_PRODUCT = 100_001  # as many digits as the last: a conversation's length m
 FIRST_ID = 10_000
 PRICE = "10.50"
 UNITS = 10
+CLEAN_CARTS = 3
+WARM_CART = 100_000  # beyond all others
+PLENTY = 1_000_000
 PROGRESS_S = 0.2
 SILENCE = Conversation((), ())
 
@@ -59,7 +64,7 @@ async def run_cut(stage: Stage) -> None:
     cut = stage.scenario.cut or Cut()
     name = "shop_" + re.sub(r"\W", "_", stage.scenario.name.lower())[:40]
     started = time.monotonic()
-    clean = carts(contract, cut.lines, 0, 3)
+    clean = carts(contract, cut.lines, 0, CLEAN_CARTS)
     async with open_shop(house.server, house.template, name, contract, [i for cart in clean for i in cart]) as shop:
         with facts(folder, stage.seed) as known:
             done: list[CutDone] = []
@@ -89,22 +94,43 @@ async def _drive(
     seen: _Seen,
 ) -> None:
     await lengthen_ids(shop.connection)
-    driver = CutDriver(stage.contract, shop.direct, history, stage.seed)
-    try:
+    house, contract = stage.house, stage.contract
+    async with AsyncExitStack() as stack:
+        if cut.link == "database" and contract.place.http is not None:
+            pair = await stack.enter_async_context(_behind(stage, shop, cut))
+            assert pair.behind is not None
+            driver = CutDriver(contract, shop.direct, pair.behind.closing, history, stage.seed)
+            stack.callback(driver.close)
+            seen.warmed = await driver.rehearse_behind(clean, pair.behind)
+            await _cut(stage, cut, shop, driver, [pair], done, seen)
+            return
+        entrance = await stack.enter_async_context(open_entrance(house.guardian, shop.direct, contract, stage.folder))
+        driver = CutDriver(contract, shop.direct, entrance, history, stage.seed)
+        stack.callback(driver.close)
         seen.warmed, seen.cold = await driver.rehearse(clean)
-        wanted = places(cut, seen.warmed, seen.cold)
-        items = carts(stage.contract, cut.lines, len(clean), len(wanted))
-        await add_products(shop.connection, stage.contract, [i for cart in items for i in cart])
-        reporter = asyncio.create_task(_report(stage, driver, done, len(wanted)))
-        began = time.monotonic()
-        try:
-            async with _cutters(stage.house, shop.direct, min(cut.parallel, len(wanted))) as cutters:
-                await driver.run(wanted, items, cutters, done.append)
-        finally:
-            reporter.cancel()
-        seen.duration_s = time.monotonic() - began
+        number = min(cut.parallel, len(_places(contract, cut, seen)))
+        cutters = await stack.enter_async_context(_cutters(house, entrance, number))
+        await _cut(stage, cut, shop, driver, cutters, done, seen)
+
+
+def _places(contract: Contract, cut: Cut, seen: _Seen) -> tuple[Place, ...]:
+    # Opening a connection says nothing over HTTP, so there is nothing to cut in it.
+    return places(cut, seen.warmed, None if contract.place.http is not None else seen.cold)
+
+
+async def _cut(
+    stage: Stage, cut: Cut, shop: Shop, driver: CutDriver, cutters: Sequence[Cutters], done: list[CutDone], seen: _Seen
+) -> None:
+    wanted = _places(stage.contract, cut, seen)
+    items = carts(stage.contract, cut.lines, CLEAN_CARTS, len(wanted))
+    await add_products(shop.connection, stage.contract, [i for cart in items for i in cart])
+    reporter = asyncio.create_task(_report(stage, driver, done, len(wanted)))
+    began = time.monotonic()
+    try:
+        await driver.run(wanted, items, cutters, done.append)
     finally:
-        driver.close()
+        reporter.cancel()
+    seen.duration_s = time.monotonic() - began
 
 
 async def _report(stage: Stage, driver: CutDriver, done: list[CutDone], total: int) -> None:
@@ -131,6 +157,24 @@ async def lengthen_ids(connection: asyncpg.Connection) -> None:
     """Let the shop look as if it had sold for a while: an order's number has as many digits as the next one's."""
     for row in await connection.fetch(_SEQUENCES, FIRST_ID):
         await connection.execute("select setval($1::regclass, $2)", row[0], FIRST_ID)
+
+
+@asynccontextmanager
+async def _behind(stage: Stage, shop: Shop, cut: Cut) -> AsyncIterator[Cutters]:
+    """A pair of proxies to the database, and a shop on each; what the first one says can be heard and held back."""
+    warm = tuple(replace(i, units=PLENTY) for i in carts(stage.contract, cut.lines, WARM_CART, 1)[0])
+    await add_products(shop.connection, stage.contract, warm)
+    async with AsyncExitStack() as stack:
+        line = await stack.enter_async_context(relay(shop.direct.host, shop.direct.port))
+        heard = replace(shop.direct, host=HOST, port=line.port)
+        (pair,) = await stack.enter_async_context(_cutters(stage.house, heard, 1))
+        ends: list[Target] = []
+        for cutter in (pair.closing, pair.resetting):
+            database = replace(shop.direct, host=cutter.proxy.host, port=cutter.proxy.port)
+            started = shop_on(stage.contract, database, stage.house.guardian, stage.folder)
+            found = await stack.enter_async_context(started)
+            ends.append(replace(shop.direct, host=found.host, port=found.port))
+        yield replace(pair, behind=Behind(ends[0], ends[1], line, warm))
 
 
 @asynccontextmanager
@@ -171,6 +215,7 @@ def _story(
     return {
         "step": cut.step,
         "lines": cut.lines,
+        "link": cut.link,
         "up": seen.warmed.length("up"),
         "down": seen.warmed.length("down"),
         "start_up_up": seen.cold.length("up"),

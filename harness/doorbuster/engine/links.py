@@ -61,7 +61,7 @@ async def open_links(
             yield Links(entrance, {"database": to_database}, backstage=around)
             return
         through = replace(database, host=to_database.host, port=to_database.port)
-        async with _shop_on(contract, through, guardian, folder) as shop:
+        async with shop_on(contract, through, guardian, folder) as shop:
             with toxiproxy.proxy(f"{name}_front", f"{shop.host}:{shop.port}", host=host) as to_shop:
                 entrance = replace(database, host=host, port=to_shop.port)
                 yield Links(entrance, {"database": to_database, "shop": to_shop}, shop, around)
@@ -79,13 +79,17 @@ async def open_entrance(
     if contract.place.http is None:
         yield replace(database, settings=dict(contract.session))
         return
-    async with _shop_on(contract, database, guardian, folder) as shop:
+    async with shop_on(contract, database, guardian, folder) as shop:
         yield replace(database, host=shop.host, port=shop.port)
 
 
 @asynccontextmanager
-async def _shop_on(contract: Contract, database: Target, guardian: Guardian, folder: Path) -> AsyncIterator[HttpShop]:
-    """The shop; started and stopped in a thread, as that takes a second."""
+async def shop_on(contract: Contract, database: Target, guardian: Guardian, folder: Path) -> AsyncIterator[HttpShop]:
+    """The contract's shop on ``database``; started and stopped in a thread, as that takes a second.
+
+    Raises:
+        UsageError: it does not start.
+    """
     assert contract.place.http is not None
     context = run_shop(contract.place.http.server, database, guardian, folder / SHOP_LOG)
     shop = await asyncio.to_thread(context.__enter__)

@@ -68,6 +68,8 @@ def load_job(config: Path | None, scenarios: Sequence[str], chosen_set: Scenario
                 loaded.append(found)
     try:
         shop = load_contract(contract or resource(DEFAULT_CONTRACT))
+        if not scenarios:  # of a set, those that the contract can be put through
+            loaded = [one for one in loaded if not one.scenario.needs or shop.contract.place.http is not None]
         mistakes += _flow_mistakes(shop)
         mistakes += _operation_mistakes(shop, loaded)
         mistakes += _link_mistakes(shop, loaded)
@@ -169,9 +171,6 @@ def _fault_mistakes(loaded: LoadedScenario) -> list[Mistake]:
         if plan.label in labels:
             mistakes.append(Mistake(place, f"a second fault called {plan.label!r}", "Give it a 'name' of its own."))
         labels.add(plan.label)
-        if plan.target == "shop":
-            told = "orders go straight to the database: there is no link to a shop"
-            mistakes.append(Mistake(f"{place}.target", told))
         try:
             fault_of(plan)
         except BadParameters as problem:
@@ -206,12 +205,15 @@ def _link_mistakes(shop: LoadedContract, scenarios: Sequence[LoadedScenario]) ->
     if shop.contract.place.http is not None:
         return []
     cure = f"{shop.contract.name} is reached over its database: only a contract with [place.http] has a link 'shop'."
-    return [
-        Mistake(f"{loaded.path}: faults.{number}.target", "there is no shop to be reached", cure)
+    told = "orders go straight to the database: there is no link to a shop"
+    places = [
+        f"{loaded.path}: faults.{number}.target"
         for loaded in scenarios
         for number, plan in enumerate(loaded.scenario.faults)
         if plan.target == "shop"
     ]
+    places += [f"{one.path}: cut.link" for one in scenarios if one.scenario.cut and one.scenario.cut.link == "shop"]
+    return [Mistake(place, told, cure) for place in places]
 
 
 def _flow_mistakes(loaded: LoadedContract) -> list[Mistake]:

@@ -19,5 +19,6 @@ def _name(kind: str, row: dict[str, Any]) -> str:
 
 
 def _size(kind: str, told: dict[str, Any]) -> str:
-    """How many products the cart had: another cart is another conversation."""
-    return f"--lines {told['lines']} " if "lines" in told else ""
+    """Whose conversation it was, and how many products the cart had: another cart is another conversation."""
+    link = f"--link {told['link']} " if told.get("link") else ""
+    return link + (f"--lines {told['lines']} " if "lines" in told else "")

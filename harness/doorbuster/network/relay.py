@@ -18,13 +18,14 @@ CHUNK_BYTES = 1 << 16
 class Hold:
     """After ``at_byte`` more bytes of ``direction`` the rest waits for ``for_s`` seconds, then passes.
 
-    ``held`` is set when the rest has come: for the way down, the server has answered.
+    ``held`` is set when the rest has come: for the way down, the server has answered; ``passed`` when it is let go.
     """
 
     direction: Direction
     at_byte: int
     for_s: float
     held: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
+    passed: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
 
 
 class Relay:
@@ -46,6 +47,12 @@ class Relay:
         """Hold back once, counting from here."""
         self.forget()
         self._hold = hold
+
+    async def let_go(self, hold: Hold) -> None:
+        """Wait until what ``hold`` held back has passed; nothing is held back from now on."""
+        self._hold = None
+        if hold.held.is_set():
+            await hold.passed.wait()
 
     async def drained(self) -> None:
         """Wait until everything that was held back has passed, and every connection is over."""
@@ -84,6 +91,7 @@ class Relay:
             target.write(data[:at])
             hold.held.set()
             await asyncio.sleep(hold.for_s)
+            hold.passed.set()
             data = data[at:]
         target.write(data)
         await target.drain()

@@ -21,7 +21,8 @@ from doorbuster.drive.workload import ShelfItem
 from doorbuster.model.contract import Contract
 from doorbuster.model.order import Line, Order
 from doorbuster.network.cut_line import CutLine
-from doorbuster.network.relay import HOST, Hold, relay
+from doorbuster.network.http_wire import parse_http
+from doorbuster.network.relay import HOST, Hold, Relay, relay
 from doorbuster.network.wire import Conversation, parse_conversation
 
 CLEAN = "clean"
@@ -32,10 +33,27 @@ GONE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Cutters:
-    """A worker's proxies: ``resetting`` is armed so that each end of a connection through it is a reset."""
+    """A worker's proxies: ``resetting`` is armed so that each end of a connection through it is a reset.
+
+    ``behind`` where they stand behind a shop, between it and its database.
+    """
 
     closing: CutLine
     resetting: CutLine
+    behind: "Behind | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Where buyers find the two shops whose conversation with the database goes through a worker's proxies.
+
+    ``line`` is between the closing proxy and the database; ``warm`` a cart that never runs out.
+    """
+
+    closing: Target
+    resetting: Target
+    line: Relay
+    warm: tuple[ShelfItem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +65,16 @@ class CutDone:
 
 
 class CutDriver:
-    """Places orders of a contract in one database. ``direct`` reaches it around every fault."""
+    """Places orders of a contract in the database ``plain``. Buyers go to ``direct``, around every fault."""
 
-    def __init__(self, contract: Contract, direct: Target, history: History, seed: int) -> None:
+    def __init__(self, contract: Contract, plain: Target, direct: Target, history: History, seed: int) -> None:
         self._contract = contract
-        self._direct = replace(direct, settings=dict(contract.session))
-        self._plain = direct
+        self._direct = direct
+        self._plain = plain
         self._history = history
         self._random = Random(seed)
         self._make = buyers_of(contract)
-        self._backstage = Backstage(contract, direct)
+        self._backstage = Backstage(contract, plain)
         self.outcomes: Counter[str] = Counter()
 
     def close(self) -> None:
@@ -81,9 +99,22 @@ class CutDriver:
                     await buyer.connect()
                     line.forget()
                 await self._clean(buyer, cart)
+                if self._contract.place.http is not None:
+                    return parse_http(bytes(line.up), bytes(line.down))
                 return parse_conversation(bytes(line.up), bytes(line.down), start_up=start_up)
             finally:
                 buyer.close()
+
+    async def rehearse_behind(self, carts: Sequence[Sequence[ShelfItem]], behind: Behind) -> Conversation:
+        """Place clean orders at the closing shop; what the last one had it say to the database."""
+        buyer = self._buyer(behind.closing)
+        try:
+            for cart in carts:
+                behind.line.forget()
+                await self._clean(buyer, cart)
+            return parse_conversation(bytes(behind.line.up), bytes(behind.line.down), start_up=False)
+        finally:
+            buyer.close()
 
     async def _clean(self, buyer: Buyer, cart: Sequence[ShelfItem]) -> None:
         order = self._order(cart)
@@ -111,7 +142,7 @@ class CutDriver:
         work: Iterable[tuple[Place, Sequence[ShelfItem]]],
         on_done: Callable[[CutDone], None],
     ) -> None:
-        again = self._buyer(self._direct)
+        again = self._buyer(cutters.behind.closing if cutters.behind else self._direct)
         watch = await backstage.connect(self._plain)
         try:
             await again.connect()
@@ -164,6 +195,10 @@ class CutDriver:
     @asynccontextmanager
     async def _broken(self, place: Place, cutters: Cutters) -> AsyncIterator[Buyer]:
         """A buyer whose next attempt is cut at ``place``; whatever he opens afterwards is whole."""
+        if cutters.behind is not None:
+            async with self._broken_behind(place, cutters, cutters.behind) as buyer:
+                yield buyer
+            return
         if place.kind == "stall":
             async with relay(self._direct.host, self._direct.port) as line:
                 buyer = await self._ready(HOST, line.port, place)
@@ -182,6 +217,27 @@ class CutDriver:
         finally:
             buyer.close()
             await line_.disarm()
+
+    @asynccontextmanager
+    async def _broken_behind(self, place: Place, cutters: Cutters, behind: Behind) -> AsyncIterator[Buyer]:
+        """A buyer of a shop whose connection to the database is cut at ``place`` of its next conversation.
+
+        An order just before it: the shop's connection is warm then, and the one that it takes next.
+        """
+        cutter = cutters.resetting if place.kind == "reset" else cutters.closing
+        buyer = self._buyer(behind.resetting if place.kind == "reset" else behind.closing)
+        hold = Hold(place.direction, place.at_byte, self._contract.buyer.timeout_s + OUTLAST_S)
+        try:
+            await self._clean(buyer, behind.warm)
+            if place.kind == "stall":
+                behind.line.hold(hold)
+            else:
+                await cutter.arm(place.direction, place.at_byte, silently=place.kind == "blackhole")
+            yield buyer
+        finally:
+            buyer.close()
+            await cutter.disarm()
+            await behind.line.let_go(hold)
 
     async def _ready(self, host: str, port: int, place: Place) -> Buyer:
         buyer = self._buyer(replace(self._direct, host=host, port=port))
