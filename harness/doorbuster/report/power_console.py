@@ -1,5 +1,6 @@
 """A measurement of power on the console: a line a trial while it goes on, then the table and what it comes to."""
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -21,13 +22,14 @@ _SIGN = {
 }  # fmt: skip
 _WORST = (Fate.FALSE_ALARM, Fate.SURVIVED, Fate.MISMATCHED, Fate.ERROR, Fate.INCONCLUSIVE)
 _LONGEST = 300
+_PLAIN_WIDTH = 160  # a log has no edge
 
 
 class PowerConsole:
     """Prints as it goes; ``quiet`` leaves the last lines only."""
 
     def __init__(self, total: int, quiet: bool = False) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
         self._total, self._done, self._quiet = total, 0, quiet
 
     def on(self, event: Event) -> None:
@@ -49,7 +51,8 @@ class PowerConsole:
             for line in evidence(trial):
                 self._console.print(Text("    ") + foreign(line, lines=True))
         if not self._quiet:
-            self._console.print(matrix(result))
+            self._console.print(matrix(result), crop=False)
+            self._console.print(legend(result))
         for line in figures(result):
             self._console.print(line)
         self._console.print(f"report: {report}")
@@ -83,16 +86,18 @@ def evidence(trial: Trial) -> Sequence[str]:
 
 
 def matrix(result: PowerResult) -> Table:
-    """Variants by scenarios; a variant that was tried several times has one row, the worst."""
-    table = Table(box=None, header_style="dim")
-    table.add_column("variant", no_wrap=True)
-    for name in columns(result):
-        table.add_column(name.replace("_", " "), max_width=12)
-    for column in ("fate", "convicted by", "after"):
-        table.add_column(column)
+    """Variants by scenarios, a sign each; a variant that was tried several times has one row, the worst."""
+    table = Table(box=None, header_style="dim", expand=False)
+    for column in ("variant", "scenarios", "fate", "convicted by", "after"):
+        table.add_column(column, no_wrap=True)
     for trials in by_variant(result):
         table.add_row(*(foreign(value) for value in _row(trials, columns(result))))
     return table
+
+
+def legend(result: PowerResult) -> str:
+    """Which sign of a row belongs to which scenario."""
+    return f"scenarios, from the left: {', '.join(columns(result)) or NONE} (✗ violated, ✓ nothing seen, · not run)"
 
 
 def columns(result: PowerResult) -> list[str]:
@@ -111,11 +116,11 @@ def by_variant(result: PowerResult) -> list[list[Trial]]:
 
 def _row(trials: Sequence[Trial], scenarios: Sequence[str]) -> list[str]:
     level = "" if trials[0].isolation == "read committed" else f" ({trials[0].isolation})"
-    cells = [cell_text(trials, name) for name in scenarios]
+    cells = "".join(cell_text(trials, name)[0] for name in scenarios)
     checks = dict.fromkeys(check for trial in trials for check in trial.convicted_by)
     took = [trial.seconds for trial in trials if trial.scenario is not None]
     longest = seconds(max(took)) if took else NONE
-    return [trials[0].name + level, *cells, fates(trials), ", ".join(checks) or NONE, longest]
+    return [trials[0].name + level, cells, fates(trials), ", ".join(checks) or NONE, longest]
 
 
 def fates(trials: Sequence[Trial]) -> str:
