@@ -4,10 +4,10 @@ from typing import Any
 
 import click
 
+from doorbuster.commands.live_options import live_options, stage_options
 from doorbuster.commands.running import run_job, running_options
 from doorbuster.config.mistakes import ConfigError, Mistake
 from doorbuster.engine.loading import Job, load_job
-from doorbuster.engine.stage import StageOptions
 
 STANDING = "drill"
 LONGEST_HOLD_S = 24 * 3600
@@ -29,6 +29,7 @@ time is over, also where the harness hangs (a watchdog) or is killed (a guardian
 @click.option("--hold", is_flag=True, help="Leave the shop up afterwards, and say where it is, until Ctrl-C.")
 @click.option("--hold-for", type=click.FloatRange(1, LONGEST_HOLD_S), default=600.0, show_default=True,
               metavar="SECONDS", help="With --hold: at most that long.")  # fmt: skip
+@live_options
 @running_options
 def command(scenario: str, **options: Any) -> None:
     """Play the faults of SCENARIO on their timeline under load: steady before, holding meanwhile, well again after.
@@ -38,7 +39,7 @@ def command(scenario: str, **options: Any) -> None:
 
     Exit codes are those of 'doorbuster run'.
     """
-    options["stage_options"] = StageOptions(hold_s=options["hold_for"] if options["hold"] else 0.0)
+    options["stage_options"] = stage_options(options, hold_s=options["hold_for"] if options["hold"] else 0.0)
     run_job(lambda: _drill(options["contract"], scenario), options)
 
 

@@ -6,10 +6,10 @@ from typing import Any, get_args
 
 import click
 
+from doorbuster.commands.live_options import live_options, stage_options
 from doorbuster.commands.running import run_job, running_options
 from doorbuster.drive.load.launch import locust_arguments, worker_arguments
 from doorbuster.engine.loading import job_of
-from doorbuster.engine.stage import StageOptions
 from doorbuster.host.ports import free_port
 from doorbuster.model.distribution import LOOPBACK, Distribution
 from doorbuster.model.scenario import Profile
@@ -89,6 +89,7 @@ Only networks that you trust: nothing between them is encrypted, and the plan ho
 @click.option("--master-port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="Locust's port.")
 @click.option("--worker", is_flag=True, help="Be a worker of a master; its options hold.")
 @click.option("--master-host", default=LOOPBACK, show_default=True, help="With --worker: where the master is.")
+@live_options
 @running_options
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> None:
@@ -100,7 +101,7 @@ def command(context: click.Context, /, **options: Any) -> None:
         _be_worker(options)
     given = {name for name in options if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     _check(options, given)
-    options["stage_options"] = StageOptions(spread=_spread(options, given))
+    options["stage_options"] = stage_options(options, spread=_spread(options, given))
     run_job(lambda: job_of(options["contract"], scenario_of(options)), options)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from doorbuster.commands.live_options import live_options, stage_options
 from doorbuster.commands.running import run_job, running_options
 from doorbuster.engine.loading import load_job
 
@@ -47,6 +48,7 @@ def _seconds(_: click.Context, __: click.Parameter, given: str | None) -> float 
               help="The standing scenarios to run when none is named; gate, if the project says nothing.")  # fmt: skip
 @click.option("--budget", callback=_seconds, metavar="60s", help="Spend no more than about this time, on the scenarios "
               "that find most in it; the report says which were not reached, and they do not count.")  # fmt: skip
+@live_options
 @running_options
 def command(scenarios: tuple[str, ...], chosen_set: Any, **options: Any) -> None:
     """Put a checkout function under test.
@@ -57,4 +59,5 @@ def command(scenarios: tuple[str, ...], chosen_set: Any, **options: Any) -> None
     \b
     Standing scenarios: see 'doorbuster scenarios'.
     """
+    options["stage_options"] = stage_options(options)
     run_job(lambda: load_job(options["contract"], scenarios, chosen_set), options)

@@ -23,6 +23,7 @@ from doorbuster.engine.faults import prepared, server_settings
 from doorbuster.engine.holding import hold_shop
 from doorbuster.engine.house import TEMPLATE
 from doorbuster.engine.links import Links, open_links
+from doorbuster.engine.live import watching
 from doorbuster.engine.own_server import own_server
 from doorbuster.engine.probe import probe
 from doorbuster.engine.shop import Shop, open_shop, reconnected
@@ -35,6 +36,7 @@ from doorbuster.model.clock import Clock
 from doorbuster.model.contract import Contract
 from doorbuster.model.distribution import Distribution
 from doorbuster.model.events import Judging, Notice, Progress
+from doorbuster.model.live import LiveState
 from doorbuster.model.scenario import Scenario, Workload
 from doorbuster.model.server import Server
 from doorbuster.network.server import ToxiproxyServer
@@ -98,7 +100,7 @@ async def _in_shop(
     contract, scenario, folder = stage.contract, stage.scenario, stage.folder
     started = time.monotonic()
     items = shelf(contract, workload_of(scenario))
-    async with open_shop(site.server, template, name, contract, items) as shop:
+    async with open_shop(site.server, template, name, contract, items, live=stage.options.is_live) as shop:
         with facts(folder, stage.seed) as known:
             try:
                 house = stage.house
@@ -139,7 +141,7 @@ async def _drive(
         async with locust(path, workload_of(scenario).buyers, folder, house.guardian, spread) as driver:
             targets = replace(targets, site=replace(targets.site, workers=lambda: driver.pids))
             timeline = Timeline(scenario.faults, targets, folder, journal, lambda: listener.fault(timeline.active))
-            async with timeline.armed():
+            async with timeline.armed(), watching(stage, shop, journal, known, listener, driver.stop):
                 await _side_by_side(driver, timeline, house.toxiproxy, listener, journal)
     except DriverFailed as problem:
         if str(problem).startswith((UnmatchedAnswer.__name__, "StatementFailed", "KeyError", "ValueError")):
@@ -193,10 +195,18 @@ class _Listener:
         self._latest = Progress(stage.scenario.name, 0, 0, {})
         self._has_waited = False
         self.lost: list[str] = []
+        self.is_stopped = False
 
     def fault(self, active: str | None) -> None:
         self._latest = replace(self._latest, active_fault=active)
         self._stage.emit(self._latest)
+
+    def live(self, state: LiveState) -> None:
+        self._latest = replace(self._latest, live=state)
+        self._stage.emit(self._latest)
+
+    def stop(self) -> None:
+        self.is_stopped = True
 
     def hear(self, event: dict[str, Any]) -> None:
         """Take up one of the driver's reports."""
@@ -260,7 +270,7 @@ async def _side_by_side(
                 journal.write("load", "buyers are released", at_us=start_us)
                 faults = asyncio.create_task(timeline.play(start_us))
         journal.write("load", "the last order has its answer")
-        if faults is not None:
+        if faults is not None and not listener.is_stopped:
             await faults  # a fault that outlasts the orders is still played to its end, and healed
     finally:
         for task in filter(None, (faults, watch)):

@@ -23,6 +23,7 @@ from doorbuster.model.server import Server
 from doorbuster.postgres.connect import TROUBLE
 from doorbuster.postgres.databases import Databases
 from doorbuster.record.catalogue import Table, UnreadableTable, read_catalogue, save_catalogue
+from doorbuster.record.live_log import SUFFIX
 from doorbuster.record.wal import Unobservable, leave_no_log, open_witness, read_log
 
 GRACE_S = 5.0
@@ -81,12 +82,13 @@ class Shop:
 
 @asynccontextmanager
 async def open_shop(
-    server: Server, template: str, name: str, contract: Contract, items: Sequence[ShelfItem]
+    server: Server, template: str, name: str, contract: Contract, items: Sequence[ShelfItem], *, live: bool = False
 ) -> AsyncIterator[Shop]:
     """Clone ``template`` into the database ``name``, open the log, stock the shelves; all gone at the end.
 
     Where others have databases on the server, ours begins with the server's prefix. Without logical decoding the shop
-    is open all the same, and reading its log says why there is none.
+    is open all the same, and reading its log says why there is none. ``live``: there is a second slot, to be
+    read while the load goes on; its name ends in ``SUFFIX`` of record/live_log.py.
 
     Raises:
         UsageError: the contract's statements or tables do not fit the database.
@@ -98,12 +100,14 @@ async def open_shop(
         connection = await backstage.connect(target)
         shop = None
         try:
-            shop = await open_on(server, target, connection, name, contract, items)
+            more = [name + SUFFIX] if live else []
+            shop = await open_on(server, target, connection, name, contract, items, *more)
             yield shop
         finally:
             if shop is not None:
                 await shop.lookout.stop()
             await _drop_slot(connection, name)
+            await _drop_slot(connection, name + SUFFIX)
             connection.terminate()
     finally:
         with suppress(asyncpg.PostgresError, OSError):
@@ -144,9 +148,9 @@ async def _drop_slot(connection: asyncpg.Connection, slot: str) -> None:
 
 async def open_on(
     server: Server, target: Target, connection: asyncpg.Connection, slot: str, contract: Contract,
-    items: Sequence[ShelfItem],
+    items: Sequence[ShelfItem], *more_slots: str,
 ) -> Shop:  # fmt: skip
-    """Open the log of a database that is there, and stock the shelves.
+    """Open the log of a database that is there, and stock the shelves; ``more_slots`` tell the same as ``slot``.
 
     Raises:
         UsageError: the contract's statements or tables do not fit the database; HarnessError: no log.
@@ -155,7 +159,7 @@ async def open_on(
     try:
         tables = await read_catalogue(connection, contract.tables)
         if no_log is None:
-            await open_witness(connection, tables, slot)
+            await open_witness(connection, tables, slot, *more_slots)
         flows = [compile_flow(contract.place), *map(compile_flow, contract.operations.values())]
         if any(flow.needs_tag_triggers for flow in flows):
             await install_tag_triggers(connection, [table.printed for table in tables])

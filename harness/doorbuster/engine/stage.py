@@ -26,6 +26,11 @@ class StageOptions:
     web: bool = False
     spread: Distribution = field(default_factory=Distribution)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the log is read while the load goes on."""
+        return self.live or self.stop_on_violation
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:

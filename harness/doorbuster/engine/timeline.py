@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 from doorbuster.engine.drill_journal import DrillJournal
 from doorbuster.engine.faults import fault_of, target_of
@@ -16,6 +17,8 @@ from doorbuster.model.fault import FaultPlan, FaultWindow
 from doorbuster.network.adapter import Proxy
 from doorbuster.network.faults import Fault, applied
 from doorbuster.record.journal import Journal
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +151,11 @@ class Timeline:
 _LATE = "the watchdog healed it, as the harness did not come round to it in time"
 
 
-async def whole(work: Callable[[], None]) -> None:
+async def whole(work: Callable[[], T]) -> T:
     """Run blocking ``work`` in a thread, to its end also where the caller is cancelled: no fault is half healed."""
     running = asyncio.ensure_future(asyncio.to_thread(work))
     try:
-        await asyncio.shield(running)
+        return await asyncio.shield(running)
     except asyncio.CancelledError:
         await running
         raise

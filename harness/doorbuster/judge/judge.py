@@ -187,6 +187,8 @@ def _base(
         thresholds=(),
         checks=(),
         description=scenario.description,
+        live=_kind_facts(facts, "live"),
+        stopped=facts.get("stopped"),
     )
 
 

@@ -138,7 +138,7 @@ def create_views(
             "where _sign = -1 and _commit in (select commit from commits where tag = 'initial')"
         )
         require_unbroken(connection, table, images[table.name])
-    _create_events(connection, contract, images)
+    create_events(connection, contract, images)
     create_canonical(connection, contract, required, broken_off=broken_off, recovery_s=recovery_s)
 
 
@@ -248,7 +248,12 @@ def _create_settings(
     connection.execute("create table required as select unnest(?::varchar[]) as name", [list(required)])
 
 
-def _create_events(connection: duckdb.DuckDBPyConnection, contract: Contract, images: dict[str, str]) -> None:
+def create_events(connection: duckdb.DuckDBPyConnection, contract: Contract, images: dict[str, str]) -> None:
+    """Create the events by the contract's mapping from the row ``images``, tables by the names the contract knows.
+
+    Raises:
+        BadMapping, LogNotUnderstood: the contract's expressions or the log do not fit.
+    """
     stock = [_stock(mapping, _rows(mapping, images), n) for n, mapping in enumerate(contract.stock)]
     _create(connection, "stock_events", " union all ".join(stock), "[[stock]]")
     _create_consumption(connection, contract.consumption, images)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from doorbuster.model.live import LiveState
 from doorbuster.model.result import RunResult, ScenarioResult
 
 
@@ -35,13 +36,17 @@ class ScenarioStarted:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a scenario is: ``done`` of ``total`` orders (schedules, cuts, …), and what happened so far."""
+    """How far a scenario is: ``done`` of ``total`` orders (schedules, cuts, …), and what happened so far.
+
+    ``live`` is what the log says of the shop by now, where it is judged while the load goes on.
+    """
 
     scenario: str
     done: int
     total: int
     outcomes: dict[str, int]
     active_fault: str | None = None
+    live: LiveState | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,8 @@ class ScenarioResult:
     journal: tuple[Happening, ...] = ()
     recoveries: tuple[Recovery, ...] = ()
     server_log: tuple[LogLine, ...] = ()
+    live: dict[str, Any] | None = None
+    stopped: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

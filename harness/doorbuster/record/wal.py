@@ -19,9 +19,9 @@ PREFIX = "doorbuster"
 ATTEMPT_TAG = "a"  # a<attempt> tags a buyer's transaction; h<word> one of the harness's own
 END = "end"
 _TRUNCATE = r"""^table (?:"(?:[^"]|"")*"|[^:"])+: TRUNCATE: [^']*$"""
-_PEEK = """
+PEEK = """
 select n, lsn::text, xid::text, data
-from pg_logical_slot_peek_changes($1, null, null, 'include-timestamp', 'on', 'include-xids', 'on')
+from pg_logical_slot_peek_changes($1, null, {most}, 'include-timestamp', 'on', 'include-xids', 'on')
      with ordinality as change (lsn, xid, data, n)
 """
 
@@ -35,15 +35,16 @@ def tag(word: str) -> str:
     return f"select pg_logical_emit_message(true, '{PREFIX}', 'h{word}')"
 
 
-async def open_witness(connection: asyncpg.Connection, tables: Sequence[Table], slot: str) -> None:
-    """Make the slot in the connection's database, and have every row of ``tables`` told to it.
+async def open_witness(connection: asyncpg.Connection, tables: Sequence[Table], *slots: str) -> None:
+    """Make the slots in the connection's database, and have every row of ``tables`` told to them.
 
     Call it before any buyer starts: making a slot waits for every open transaction of the whole cluster. Rows that
     the schema's files put there are touched once, without their triggers, so that the log tells their state too.
     """
     for table in tables:
         await connection.execute(f"alter table {table.printed} replica identity full")
-    await connection.execute("select pg_create_logical_replication_slot($1, 'test_decoding')", slot)
+    for slot in slots:
+        await connection.execute("select pg_create_logical_replication_slot($1, 'test_decoding')", slot)
     async with connection.transaction():
         await connection.execute(tag("initial"))
         await connection.execute("set local session_replication_role = replica")
@@ -65,7 +66,7 @@ async def read_log(connection: asyncpg.Connection, slot: str, tables: Sequence[T
         await connection.execute(tag(END))
     await connection.execute("set timezone = 'UTC'")
     raw = folder / "log.csv"
-    await connection.copy_from_query(_PEEK, slot, output=str(raw), format="csv", timeout=600)
+    await connection.copy_from_query(PEEK.format(most="null"), slot, output=str(raw), format="csv", timeout=600)
     try:
         convert_log(raw, tables, folder)
     finally:
@@ -80,18 +81,32 @@ def leave_no_log(folder: Path) -> None:
 
 
 def convert_log(raw: Path, tables: Sequence[Table], folder: Path) -> None:
-    """Turn the log as CSV (n, lsn, xid, data) into the two Parquet files."""
+    """Turn the whole log as CSV (n, lsn, xid, data) into the two Parquet files.
+
+    Raises:
+        Unobservable: it is not whole, or holds what cannot be told apart.
+    """
     with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        columns = "{'n': 'BIGINT', 'lsn': 'VARCHAR', 'xid': 'BIGINT', 'data': 'VARCHAR'}"
-        connection.execute(f"""
-            create table log as
-            select *, count(*) filter (starts_with(data, 'BEGIN ')) over (order by n) as commit
-            from read_csv({quoted(raw)}, columns = {columns}, header = false, delim = ',', quote = '"', escape = '"',
-                          auto_detect = false, max_line_size = 200000000)""")
-        _convert_commits(connection, folder)
-        _convert_changes(connection, tables, folder)
+        _write_log(connection, raw, tables, folder)
         _require(connection, folder)
+
+
+def write_log(raw: Path, tables: Sequence[Table], folder: Path) -> None:
+    """As :func:`convert_log`, for a stretch of the log that ends anywhere between two transactions."""
+    with duckdb.connect() as connection:
+        _write_log(connection, raw, tables, folder)
+
+
+def _write_log(connection: duckdb.DuckDBPyConnection, raw: Path, tables: Sequence[Table], folder: Path) -> None:
+    connection.execute("set TimeZone = 'UTC'")
+    columns = "{'n': 'BIGINT', 'lsn': 'VARCHAR', 'xid': 'BIGINT', 'data': 'VARCHAR'}"
+    connection.execute(f"""
+        create table log as
+        select *, count(*) filter (starts_with(data, 'BEGIN ')) over (order by n) as commit
+        from read_csv({quoted(raw)}, columns = {columns}, header = false, delim = ',', quote = '"', escape = '"',
+                      auto_detect = false, max_line_size = 200000000)""")
+    _convert_commits(connection, folder)
+    _convert_changes(connection, tables, folder)
 
 
 def _convert_commits(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:

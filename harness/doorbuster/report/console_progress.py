@@ -6,7 +6,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 
 from doorbuster.model.events import Progress
-from doorbuster.report.text import clean, label, outcomes_in_words
+from doorbuster.report.text import clean, count, label, number, outcomes_in_words
 
 
 class Bars:
@@ -45,7 +45,7 @@ class Bars:
     def advance(self, event: Progress) -> None:
         """Move a scenario's bar."""
         fault = f"[fault: {label(event.active_fault)}]  " if event.active_fault else ""
-        now = fault + outcomes_in_words(event.outcomes)
+        now = fault + outcomes_in_words(event.outcomes) + _live_line(event)
         self._update(event.scenario, completed=event.done, total=event.total, now=now)
 
     def judge(self, scenario: str) -> None:
@@ -67,3 +67,15 @@ class Bars:
     def _update(self, scenario: str, now: str, completed: int | None = None, total: int | None = None) -> None:
         if scenario in self._tasks:
             self._progress.update(self._tasks[scenario], now=now, completed=completed, total=total)
+
+
+def _live_line(event: Progress) -> str:
+    """What the log says of the shop by now: sold, in stock, unknown, violations so far."""
+    live = event.live
+    if live is None:
+        return ""
+    found = ", ".join(f"{name} {number(n)}" for name, n in live.violations.items()) or "none"
+    return (
+        f"  |  by the log: {count(live.units_sold, 'unit')} sold, {number(live.stock)} in stock, "
+        f"{number(event.outcomes.get('unknown', 0))} unknown, violations: {found}"
+    )

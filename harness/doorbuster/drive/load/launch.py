@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from doorbuster.drive.load.plan import ANY_HOST, EVENTS_VARIABLE, PLAN_VARIABLE
+from doorbuster.drive.load.plan import ANY_HOST, EVENTS_VARIABLE, PLAN_VARIABLE, STOP_SIGNAL
 from doorbuster.host.ports import free_port
 from doorbuster.host.resources import resource
 from doorbuster.model.distribution import LOOPBACK, Distribution
@@ -56,6 +56,12 @@ class Driver:
     def pids(self) -> list[int]:
         """The processes that place orders: Locust's workers on this machine, or the only one."""
         return [worker.pid for worker, _ in self._workers] or [self._process.pid]
+
+    def stop(self) -> None:
+        """No new orders; those in flight may finish, and then it ends. Not before it has told that it started."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(STOP_SIGNAL)
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         """What the engine reports, until it has finished.

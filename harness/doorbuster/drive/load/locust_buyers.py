@@ -13,7 +13,7 @@ from locust.env import Environment
 
 from doorbuster.drive.load.locust_bridge import Tell
 from doorbuster.drive.load.locust_roles import Role, role_of
-from doorbuster.drive.load.plan import EVENTS_VARIABLE, PLAN_VARIABLE, Plan, read_plan
+from doorbuster.drive.load.plan import EVENTS_VARIABLE, PLAN_VARIABLE, STOP_SIGNAL, Plan, read_plan
 
 STOP_S = 30
 _roles: dict[int, Role] = {}
@@ -55,6 +55,7 @@ def install(by_hand: Callable[[], Path]) -> None:
 
         role = role_of(environment, plan, _teller())
         _roles[id(environment)] = role
+        gevent.signal_handler(STOP_SIGNAL, role.stop)
         environment.events.test_start.add_listener(lambda **_: role.begin())  # type: ignore[no-untyped-call]
 
 

@@ -1,6 +1,7 @@
 """What a driving process needs to know, as text: it is another process, perhaps on another machine."""
 
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from doorbuster.model.scenario import Phase, Workload
 
 PLAN_VARIABLE = "DOORBUSTER_PLAN"
 EVENTS_VARIABLE = "DOORBUSTER_EVENTS_FD"
+# What a Locust of ours takes for "no new orders"; SIGTERM would not let it wait for those in flight.
+STOP_SIGNAL = signal.SIGUSR1
 # Where a plan's target means the machine of whoever handed the plan out.
 ANY_HOST = "0.0.0.0"
 # Attempts are numbered order * TRIES + try, so that a tag in the log tells its order even if the journal was torn.
