@@ -24,6 +24,7 @@ LATEST = Path(__file__).parent / "latest.json"
 MODULES = (
     "cut_and_crash",
     "naive",
+    "report",
 )  # fmt: skip
 
 
