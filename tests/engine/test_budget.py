@@ -69,7 +69,7 @@ def test_a_budget_that_is_over_reaches_nothing() -> None:
 def test_standing_scenarios_have_been_measured_and_ones_own_counts_for_itself() -> None:
     table = json.loads(resource(FINDS).read_text())
     assert set(table) <= set(standing_scenarios())
-    assert all(entry["seconds"] > 0 for entry in table.values())
+    assert any(entry["convicts"] for entry in table.values())
 
     own = Scenario(name="ours", kind="load", description="", phases=(Phase(name="p", duration_s=7, rate=1),))
     assert measured([own]) == {"ours": Known(12.0, frozenset({"own: ours"}))}

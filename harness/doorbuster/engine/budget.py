@@ -1,8 +1,8 @@
 """Which scenario next when time is short: the one that finds most in the seconds it takes, as far as that was measured.
 
-What is known comes from two places. ``scenarios/finds.json`` holds which of the broken shops that come with Doorbuster
-each standing scenario convicted, and how long it took (``benchmarks/finds.py`` measures it again). The runs in the
-``--out`` folder tell how long scenarios take here, and which of them convicted this shop the last time.
+What is known comes from two places. ``scenarios/finds.json`` holds which broken functions each standing scenario
+convicted when the harness's power was measured, and how long it took (``benchmarks/finds.py`` writes it). The runs in
+the ``--out`` folder tell how long scenarios take here, and which of them convicted this shop the last time.
 """
 
 import json
@@ -36,10 +36,9 @@ def measured(scenarios: Iterable[Scenario]) -> dict[str, Known]:
     table = json.loads(resource(FINDS).read_text())
     found = {}
     for scenario in scenarios:
-        if entry := table.get(scenario.name):
-            found[scenario.name] = Known(float(entry["seconds"]), frozenset(entry["convicts"]))
-        else:
-            found[scenario.name] = Known(scenario.duration_s + UNKNOWN_S, frozenset({f"own: {scenario.name}"}))
+        entry = table.get(scenario.name, {"convicts": [f"own: {scenario.name}"]})
+        seconds = float(entry.get("seconds", scenario.duration_s + UNKNOWN_S))
+        found[scenario.name] = Known(max(seconds, 0.1), frozenset(entry["convicts"]))
     return found
 
 

@@ -17,7 +17,7 @@ from doorbuster.engine.first_order import place_first_order, unusable
 from doorbuster.engine.house import House, Known, Tools, open_house
 from doorbuster.engine.kinds import KINDS
 from doorbuster.engine.links import open_entrance
-from doorbuster.engine.loading import Job
+from doorbuster.engine.loading import COMMAND_LINE, Job, standing_scenarios
 from doorbuster.engine.place import place_command
 from doorbuster.engine.sources import source_lines
 from doorbuster.engine.stage import Drive, Stage, StageOptions
@@ -172,11 +172,19 @@ async def _still_there(server: Server) -> None:
 def _with_replay(result: ScenarioResult, job: Job, settings: RunSettings) -> ScenarioResult:
     """Every violated check gets the command that runs its scenario again, or only the place at which it broke."""
     options = f"-c {shlex.quote(str(job.config or job.contract.path))} --seed {settings.seed}"
-    whole = f"doorbuster run {result.name} {options}"
+    whole = _whole_again(result.name, job, settings, options)
     checks = (
         replace(c, replay=place_command(result, c.name, options) or whole) if c.violations else c for c in result.checks
     )
-    return replace(result, checks=tuple(checks))
+    return replace(result, checks=tuple(checks), replay=whole)
+
+
+def _whole_again(name: str, job: Job, settings: RunSettings, options: str) -> str:
+    """The command for a scenario: by its name, else by its file; one that is in no file, as it was typed."""
+    path = next(loaded.path for loaded in job.scenarios if loaded.scenario.name == name)
+    if str(path) == COMMAND_LINE:
+        return settings.command if "--seed" in settings.command else f"{settings.command} --seed {settings.seed}"
+    return f"doorbuster run {name if path == standing_scenarios().get(name) else shlex.quote(str(path))} {options}"
 
 
 def _result(

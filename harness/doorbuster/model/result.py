@@ -114,6 +114,7 @@ class ScenarioResult:
     crashes: dict[str, Any] | None = None
     outcomes_over_time: tuple[OutcomePoint, ...] = ()
     stock_over_time: tuple[StockLine, ...] = ()
+    replay: str | None = None
     stalls: tuple[Stall, ...] = ()
     journal: tuple[Happening, ...] = ()
     recoveries: tuple[Recovery, ...] = ()

@@ -121,7 +121,8 @@ def _replay(scenario: ScenarioResult, check: CheckResult | None = None) -> str:
 
 
 def _columns(rows: tuple[dict[str, object], ...]) -> list[str]:
-    return list(dict.fromkeys(column for row in rows for column in row))
+    """The columns in which any row says something."""
+    return list(dict.fromkeys(column for row in rows for column, value in row.items() if value is not None))
 
 
 def _is_rows(value: object) -> bool:

@@ -102,7 +102,7 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
 
 def _frame(x_low: float, x_high: float, low: float, high: float, *, whole: bool) -> Frame:
     x, y = _scale(x_low, x_high, LEFT, RIGHT), _scale(low, high, BOTTOM, TOP)
-    steps = [step for step in nice_steps(low, high, 3) if not whole or math.isclose(step, round(step))]
+    steps = [step for step in nice_steps(low, high, 4) if not whole or math.isclose(step, round(step))]
     return Frame(
         [Tick(x(v), f"{v:g} s") for v in nice_steps(x_low, x_high)],
         [Tick(y(v), number(v)) for v in steps],

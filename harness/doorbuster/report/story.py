@@ -80,7 +80,7 @@ class FaultStory:
 
 def replay_command(scenario: ScenarioResult, given: str | None = None) -> str:
     """The command that shows a failure again; without one of its own, the scenario with its seed."""
-    return clean(given or f"doorbuster run {shlex.quote(scenario.name)} --seed {scenario.seed}")
+    return clean(given or scenario.replay or f"doorbuster run {shlex.quote(scenario.name)} --seed {scenario.seed}")
 
 
 def failures(result: RunResult, texts: Texts) -> tuple[Failure, ...]:
