@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from statistics import median
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive import backstage
 from doorbuster.drive.backstage import StatementFailed, add_products
-from doorbuster.drive.crash.at_statement import CLEAN, Crashed, StatementCrash, crash_places
+from doorbuster.drive.crash.at_statement import BETWEEN, BETWEEN_REQUESTS, CLEAN, Crashed, StatementCrash, crash_places
 from doorbuster.drive.crash.points import Point, install, needed
 from doorbuster.drive.crash.under_load import CrashLoad, Kill
 from doorbuster.drive.history import History
@@ -21,6 +21,7 @@ from doorbuster.engine.aftermath import LOST, SAME, Aftermath, aftermath
 from doorbuster.engine.cut import carts, lengthen_ids
 from doorbuster.engine.errors import HarnessError, NotPossible, UsageError
 from doorbuster.engine.house import TEMPLATE, House
+from doorbuster.engine.links import open_entrance
 from doorbuster.engine.own_server import own_server
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
@@ -70,14 +71,20 @@ async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:
     contract, folder = stage.contract, stage.folder
     items = [shelf_item(contract, n, PLENTY) for n in range(1, PRODUCTS + 1)]
     started = time.monotonic()
-    async with open_shop(server, server.prefix + TEMPLATE, _name(stage), contract, items) as shop:
+    opened = open_shop(server, server.prefix + TEMPLATE, _name(stage), contract, items)
+    async with opened as shop, AsyncExitStack() as stack:
         with facts(folder, stage.seed) as known, History(folder) as history:
             # What the harness itself put there must survive also on a server that may lose what it said it had stored.
             await shop.connection.execute("checkpoint")
             known["start_us"] = time.time_ns() // 1000
             recovery_s = stage.scenario.recovery_s
             stock = next(t.printed for t in shop.tables if t.name == contract.stock[0].table)
-            load = CrashLoad(contract, crash, server, shop.direct, items, history, recovery_s, stage.seed, stock)
+            entrance = await stack.enter_async_context(
+                open_entrance(stage.house.guardian, shop.direct, contract, folder)
+            )
+            load = CrashLoad(
+                contract, crash, server, shop.direct, entrance, items, history, recovery_s, stage.seed, stock
+            )
 
             def on_kill(kill: Kill) -> None:
                 stage.emit(Progress(stage.scenario.name, kill.number, crash.kills, dict(load.outcomes), kill.kind))
@@ -88,6 +95,7 @@ async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:
                 raise UsageError(f"[answers] or [place] of the contract: {problems.exceptions[0]}") from None
             finally:
                 history.close()
+                await stack.aclose()
                 found = await _read(stage, shop, server, known, checks=False)
                 known["crashes"] = _load_story(load, found)
                 known["findings"] = [_unfinished(k, stage) for k in load.kills if k.first_order_ms is None]
@@ -99,12 +107,16 @@ async def _at_statements(stage: Stage, crash: Crash, server: Server) -> None:
     started = time.monotonic()
     clean = carts(contract, crash.lines, 0, 2)
     first = [i for cart in clean for i in cart]
-    async with open_shop(server, server.prefix + TEMPLATE, _name(stage), contract, first) as shop:
+    opened = open_shop(server, server.prefix + TEMPLATE, _name(stage), contract, first)
+    async with opened as shop, AsyncExitStack() as stack:
         with facts(folder, stage.seed) as known, History(folder) as history:
             known["start_us"] = time.time_ns() // 1000
             await lengthen_ids(shop.connection)  # before the points bring sequences of their own, which count
             points = await install(shop.connection, shop.tables)
-            driver = StatementCrash(contract, server, shop.direct, points, history, stage.seed)
+            entrance = await stack.enter_async_context(
+                open_entrance(stage.house.guardian, shop.direct, contract, folder)
+            )
+            driver = StatementCrash(contract, server, shop.direct, entrance, points, history, stage.seed)
             done: list[Crashed] = []
             reached: dict[int, int] = {}
             began = time.monotonic()
@@ -112,7 +124,9 @@ async def _at_statements(stage: Stage, crash: Crash, server: Server) -> None:
                 reached = await driver.rehearse(clean[0])
                 await driver.listen(clean[1])
                 reached = needed(points, reached, single_call=len(contract.place.call_names) == 1)
-                places = crash_places(crash, reached, tuple(driver.gaps.values()))
+                is_http = contract.place.http is not None
+                between = BETWEEN_REQUESTS if is_http else BETWEEN
+                places = crash_places(crash, reached, tuple(driver.gaps.values()), between)
                 items = carts(contract, crash.lines, len(clean), len(places))
                 await add_products(shop.connection, contract, [i for cart in items for i in cart])
                 began = time.monotonic()
@@ -122,7 +136,8 @@ async def _at_statements(stage: Stage, crash: Crash, server: Server) -> None:
                     outcomes = dict(driver.outcomes)
                     stage.emit(Progress(stage.scenario.name, len(done), len(places), outcomes, one.place.kind))
 
-                await driver.run(places, items, crash.parallel, on_done)
+                # What happens in a shop's session happens in whichever comes there: so one order after the other.
+                await driver.run(places, items, 1 if is_http else crash.parallel, on_done)
                 if shop.connection.is_closed() and all(place.kind in GENTLE for place in places):
                     raise HarnessError(
                         "the server broke off all sessions, which no place of this scenario does: something else "
@@ -134,6 +149,7 @@ async def _at_statements(stage: Stage, crash: Crash, server: Server) -> None:
                 spent_s = time.monotonic() - began
                 driver.close()
                 history.close()
+                await stack.aclose()
                 found = await _read(stage, shop, server, known, checks=True)
                 every = (*points, *driver.gaps.values())
                 known["crashes"] = _statement_story(crash, every, reached, done, spent_s, found)

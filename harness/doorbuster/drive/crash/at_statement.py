@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
@@ -16,7 +16,7 @@ import asyncpg
 from doorbuster.drive import backstage
 from doorbuster.drive.backstage import Backstage
 from doorbuster.drive.buyer import Buyer, buyers_of
-from doorbuster.drive.crash.points import COUNT, GATE, SETTING, Point, gaps, hits
+from doorbuster.drive.crash.points import COUNT, GATE, SETTING, Point, arm, gaps, hits
 from doorbuster.drive.history import History, Met
 from doorbuster.drive.sql_buyer import AttemptEnd, Target
 from doorbuster.drive.workload import ShelfItem
@@ -25,11 +25,14 @@ from doorbuster.model.crash import GENTLE, Crash, CrashKind
 from doorbuster.model.order import Line, Order
 from doorbuster.model.outcome import Outcome
 from doorbuster.model.server import Server
+from doorbuster.network.http_wire import parse_http
 from doorbuster.network.relay import HOST, Hold, relay
 from doorbuster.network.wire import Conversation, parse_conversation
 from doorbuster.postgres.connect import TROUBLE
 
 CLEAN = "clean"
+# Between two requests no session is an order's.
+BETWEEN_REQUESTS: tuple[CrashKind, ...] = ("kill_client", "kill_server")
 BETWEEN: tuple[CrashKind, ...] = ("terminate", "kill_client", "kill_backend", "kill_server")
 WAITS: tuple[CrashKind, ...] = ("lock_timeout", "kill_client", "kill_backend", "kill_server")
 TIMEOUT_MS = 150
@@ -65,10 +68,12 @@ def parse_crash_place(name: str) -> CrashPlace:
     return CrashPlace(kind, int(point), int(hit or "1"))  # type: ignore[arg-type]  # one of the kinds, by now
 
 
-def crash_places(crash: Crash, reached: Mapping[int, int], gaps: Sequence[Point] = ()) -> tuple[CrashPlace, ...]:
+def crash_places(
+    crash: Crash, reached: Mapping[int, int], gaps: Sequence[Point] = (), between: Sequence[CrashKind] = BETWEEN
+) -> tuple[CrashPlace, ...]:
     """Every place, by how often a clean order ``reached`` each point; those that end the server last.
 
-    In the ``gaps`` between two calls nothing runs that could be cancelled or time out.
+    In the ``gaps`` between two calls nothing runs that could be cancelled or time out: only what ``between`` has.
     """
     if crash.only is not None:
         return (parse_crash_place(crash.only),)
@@ -78,7 +83,7 @@ def crash_places(crash: Crash, reached: Mapping[int, int], gaps: Sequence[Point]
         for point, times in sorted(reached.items())
         for hit in range(1, times + 1)
     ]
-    found += [CrashPlace(kind, gap.number, 1) for kind in crash.kinds if kind in BETWEEN for gap in gaps]
+    found += [CrashPlace(kind, gap.number, 1) for kind in crash.kinds if kind in between for gap in gaps]
     return tuple(sorted(found, key=lambda place: place.kind not in GENTLE))
 
 
@@ -97,20 +102,22 @@ End = tuple[AttemptEnd, bool, float | None]
 
 
 class StatementCrash:
-    """Places orders of a contract in the database ``direct`` on ``server``."""
+    """Places orders of a contract in the database ``plain`` on ``server``; buyers go to ``direct``."""
 
     def __init__(
-        self, contract: Contract, server: Server, direct: Target, points: Sequence[Point], history: History, seed: int
-    ) -> None:
+        self, contract: Contract, server: Server, plain: Target, direct: Target, points: Sequence[Point],
+        history: History, seed: int,
+    ) -> None:  # fmt: skip
         self._contract = contract
         self._server = server
-        self._plain = direct
-        self._direct = replace(direct, settings=dict(contract.session))
+        self._plain = plain
+        self._direct = direct
+        self._is_http = contract.place.http is not None
         self._points = points
         self._history = history
         self._random = Random(seed)
         self._make = buyers_of(contract)
-        self._backstage = Backstage(contract, direct)
+        self._backstage = Backstage(contract, plain)
         self._gates = 0
         self.gaps: dict[int, Point] = {}
         self.outcomes: Counter[str] = Counter()
@@ -126,7 +133,8 @@ class StatementCrash:
             await buyer.connect()
             line.forget()
             await self._clean(buyer, cart)
-            found = parse_conversation(bytes(line.up), bytes(line.down), start_up=False)
+            up, down = bytes(line.up), bytes(line.down)
+            found = parse_http(up, down) if self._is_http else parse_conversation(up, down, start_up=False)
         gap_points = gaps(self._contract, found, len(self._points) + 1)
         self.gaps = {point.number: point for point in gap_points}
         return found
@@ -142,9 +150,10 @@ class StatementCrash:
 
     async def rehearse(self, cart: Sequence[ShelfItem]) -> dict[int, int]:
         """Place one clean order; how often it reached each point."""
-        await self._clean(self._buyer(COUNT), cart)
         control = await backstage.connect(self._plain)
         try:
+            async with self._armed(COUNT):
+                await self._clean(self._buyer(COUNT), cart)
             return await hits(control, self._points)
         finally:
             control.terminate()
@@ -163,6 +172,22 @@ class StatementCrash:
             for _ in range(parallel):
                 group.create_task(self._work(gentle, on_done))
         await self._work(iter([pair for pair in pairs if pair[0].kind not in GENTLE]), on_done)
+
+    @asynccontextmanager
+    async def _armed(self, wanted: str) -> AsyncIterator[None]:
+        """Have ``wanted`` happen in the shop's session, where buyers have none of their own."""
+        if not self._is_http:
+            yield
+            return
+        control = await self._back()
+        await arm(control, wanted)
+        control.terminate()
+        try:
+            yield
+        finally:
+            control = await self._back()
+            await arm(control, None)
+            control.terminate()
 
     async def _work(
         self, work: Iterable[tuple[CrashPlace, Sequence[ShelfItem]]], on_done: Callable[[Crashed], None]
@@ -186,13 +211,15 @@ class StatementCrash:
     async def _in_statement(self, place: CrashPlace, order: Order, number: int) -> End:
         self._gates += 1
         gate = self._gates
-        buyer = self._buyer(f"{place.kind} {place.point} {place.hit} {gate}", place.kind)
+        wanted = f"{place.kind} {place.point} {place.hit} {gate}"
+        buyer = self._buyer(wanted, place.kind)
         try:
-            attempt = self._history.attempt(buyer, order, number, 1, place.kind)
-            if place.kind in WAITS:
-                return await self._at_gate(place, gate, buyer, attempt)
-            first = await attempt
-            return first, first.outcome is not Outcome.OK, None
+            async with self._armed(wanted):
+                attempt = self._history.attempt(buyer, order, number, 1, place.kind)
+                if place.kind in WAITS:
+                    return await self._at_gate(place, gate, buyer, attempt)
+                first = await attempt
+                return first, first.outcome is not Outcome.OK, None
         finally:
             buyer.close()
 
@@ -213,12 +240,13 @@ class StatementCrash:
                 held = asyncio.ensure_future(hold.held.wait())
                 await asyncio.wait({held, attempt}, return_when=asyncio.FIRST_COMPLETED)
                 held.cancel()
-                if attempt.done() or pid is None:
+                if attempt.done() or (pid is None and not self._is_http):
                     return await attempt, False, None
-                down_ms, control = await self._strike(place.kind, pid, buyer, control)
+                down_ms, control = await self._strike(place.kind, pid or 0, buyer, control)
                 await line.close()
                 first = await attempt
-                await _gone(control, pid)
+                if pid is not None:
+                    await self._over(control, pid)
                 return first, True, down_ms
             finally:
                 buyer.close()
@@ -259,10 +287,17 @@ class StatementCrash:
                 down_ms, control = await self._strike(place.kind, pid, buyer, control)
                 if down_ms is None:  # nothing but the client is gone; the statement goes on
                     await control.execute("select pg_advisory_unlock($1, $2)", GATE, gate)
-                await _gone(control, pid)
+                await self._over(control, pid)
             return await attempt, pid is not None, down_ms
         finally:
             control.terminate()
+
+    async def _over(self, control: asyncpg.Connection, pid: int) -> None:
+        """Wait until the server's process has done what it was at: it has ended, or, a shop's, waits for more."""
+        at_work = _ACTIVE if self._is_http else "select count(*) from pg_stat_get_activity($1)"
+        async with asyncio.timeout(BACK_S):
+            while await control.fetchval(at_work, pid):
+                await asyncio.sleep(0.001)
 
     async def _back(self) -> asyncpg.Connection:
         """A connection, as soon as the server gives one again."""
@@ -309,6 +344,7 @@ class StatementCrash:
         return Order(key, customer, lines, str(total))
 
 
+_ACTIVE = "select count(*) from pg_stat_get_activity($1) where state not in ('idle', 'disabled')"
 _WAITING = """
 select pid from pg_locks
 where locktype = 'advisory' and classid = $1::bigint::oid and objid = $2::bigint::oid and not granted
@@ -324,9 +360,3 @@ async def _parked(control: asyncpg.Connection, gate: int, attempt: "asyncio.Futu
                 return int(pid)
             await asyncio.sleep(0.001)
     return None
-
-
-async def _gone(control: asyncpg.Connection, pid: int) -> None:
-    async with asyncio.timeout(BACK_S):
-        while await control.fetchval("select count(*) from pg_stat_get_activity($1)", pid):
-            await asyncio.sleep(0.001)

@@ -26,11 +26,18 @@ COUNT = "count"
 _SETUP = f"""
 create schema {SCHEMA};
 grant usage on schema {SCHEMA} to public;
+-- What is to happen in the next session of a shop's that comes there: over those we have no settings. At most one row.
+create unlogged table {SCHEMA}.armed (wanted text not null);
+create sequence {SCHEMA}.armed_hits;  -- counts on through a rollback
 create function {SCHEMA}.reach(point integer) returns boolean language plpgsql security definer as $reach$
 declare
-    wanted text[] := string_to_array(current_setting('{SETTING}', true), ' ');
+    wanted text[] := string_to_array(nullif(current_setting('{SETTING}', true), ''), ' ');
+    is_shop boolean := wanted is null and current_setting('application_name') not like 'doorbuster %';
     hit integer;
 begin
+    if is_shop then
+        select string_to_array(a.wanted, ' ') into wanted from {SCHEMA}.armed a;
+    end if;
     if coalesce(cardinality(wanted), 0) = 0 then
         return false;
     end if;
@@ -41,8 +48,12 @@ begin
     if wanted[2]::integer <> point then
         return false;
     end if;
-    hit := coalesce(nullif(current_setting('{SCHEMA}.hit', true), ''), '0')::integer + 1;
-    perform set_config('{SCHEMA}.hit', hit::text, false);
+    if is_shop then
+        hit := nextval('{SCHEMA}.armed_hits');
+    else
+        hit := coalesce(nullif(current_setting('{SCHEMA}.hit', true), ''), '0')::integer + 1;
+        perform set_config('{SCHEMA}.hit', hit::text, false);
+    end if;
     if hit <> wanted[3]::integer then
         return false;
     end if;
@@ -52,6 +63,9 @@ begin
         when 'terminate' then
             perform pg_terminate_backend(pg_backend_pid()), pg_sleep(60);
         when 'statement_timeout' then
+            if is_shop then
+                raise exception 'canceling statement due to statement timeout (injected)' using errcode = '57014';
+            end if;
             perform pg_sleep(60);
         when 'disk_full' then
             raise exception 'could not extend file: No space left on device (injected)' using errcode = '53100';
@@ -104,6 +118,13 @@ def _triggers(table: Table) -> Iterator[tuple[str, str, str]]:
     for operation, link in (("insert", "into"), ("update", "of"), ("delete", "from")):
         for time in ("before", "after"):
             yield time, operation, f"{time} {operation} {link} {table.name}"
+
+
+async def arm(connection: asyncpg.Connection, wanted: str | None) -> None:
+    """Have ``wanted`` happen once in the session of a shop that comes there next; None: nothing any more."""
+    await connection.execute(f"delete from {SCHEMA}.armed; select setval('{SCHEMA}.armed_hits', 1, false)")
+    if wanted is not None:
+        await connection.execute(f"insert into {SCHEMA}.armed values ($1)", wanted)
 
 
 async def install(connection: asyncpg.Connection, tables: Sequence[Table]) -> tuple[Point, ...]:

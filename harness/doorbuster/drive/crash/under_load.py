@@ -48,17 +48,17 @@ class Kill:
 
 
 class CrashLoad:
-    """``server`` is killed and restarted, or its sessions are; ``target`` is the shop's database on it,
-    ``stock_table`` a table that every order writes to, as SQL names it."""
+    """``server`` is killed and restarted, or its sessions are; ``target`` is the shop's database on it, ``entrance``
+    where buyers go, ``stock_table`` a table that every order writes to, as SQL names it."""
 
     def __init__(
-        self, contract: Contract, crash: Crash, server: Server, target: Target, items: Sequence[ShelfItem],
-        history: History, recovery_s: float, seed: int, stock_table: str,
+        self, contract: Contract, crash: Crash, server: Server, target: Target, entrance: Target,
+        items: Sequence[ShelfItem], history: History, recovery_s: float, seed: int, stock_table: str,
     ) -> None:  # fmt: skip
         self._contract = contract
         self._crash = crash
         self._server = server
-        self._target = replace(target, settings=dict(contract.session))
+        self._target, self._entrance = target, entrance
         self._items = items
         self._history = history
         self._recovery_s = recovery_s
@@ -67,7 +67,7 @@ class CrashLoad:
         self._make = buyers_of(contract)
         self._any_session = f"select pid from pg_stat_activity where {sessions_of(contract)}"
         self._backstage = Backstage(contract, target)
-        self._buyers = [self._buyer(self._target) for _ in range(crash.buyers)]
+        self._buyers = [self._buyer(self._entrance) for _ in range(crash.buyers)]
         self._up = asyncio.Event()
         self._stopping = False
         self._unanswered: tuple[Order, int, AttemptEnd] | None = None
@@ -138,9 +138,7 @@ class CrashLoad:
             elif kind == "terminate":
                 await control.execute("select pg_terminate_backend($1)", pid)
             elif kind == "kill_client":
-                for buyer in self._buyers:
-                    if buyer.backend_pid == pid:
-                        buyer.die()
+                self._client_of(pid).die()
             else:
                 self._up.clear()
                 await _whole(lambda: self._server.kill_backend(pid))
@@ -149,6 +147,11 @@ class CrashLoad:
             control.terminate()
         if kind == "kill_backend":
             await self._recovered()
+
+    def _client_of(self, pid: int) -> Buyer:
+        """The buyer behind the server's process; behind a shop any of them, as nobody knows which."""
+        found = (buyer for buyer in self._buyers if buyer.backend_pid == pid)
+        return next(found, None) or self._random.choice(self._buyers)
 
     async def _at_work(self, control: asyncpg.Connection) -> int:
         """The process of a buyer's session that is in the middle of a call; of any buyer's where none is seen so."""
@@ -184,8 +187,8 @@ class CrashLoad:
 
     async def _break_unanswered(self) -> None:
         """One more order, whose answer is held back behind the server; the kill comes while it waits."""
-        async with relay(self._target.host, self._target.port) as line:
-            buyer = self._buyer(replace(self._target, host=HOST, port=line.port))
+        async with relay(self._entrance.host, self._entrance.port) as line:
+            buyer = self._buyer(replace(self._entrance, host=HOST, port=line.port))
             hold = Hold("down", 0, LATE_S)
             try:
                 await buyer.connect()
@@ -204,7 +207,7 @@ class CrashLoad:
     async def _retry_unanswered(self) -> None:
         if self._unanswered is not None:
             (order, number, end), self._unanswered = self._unanswered, None
-            buyer = self._buyer(self._target)
+            buyer = self._buyer(self._entrance)
             try:
                 retry = await self._retries(buyer, order, number, end, 0, AIMED)
             finally:
@@ -227,7 +230,7 @@ class CrashLoad:
     def _alive(self, buyer_no: int) -> Buyer:
         """The buyer with this number; in place of one that died, the next client of the same customer."""
         if self._buyers[buyer_no].is_dead:
-            self._buyers[buyer_no] = self._buyer(self._target)
+            self._buyers[buyer_no] = self._buyer(self._entrance)
         return self._buyers[buyer_no]
 
     async def _prepared(self, order: Order) -> bool:

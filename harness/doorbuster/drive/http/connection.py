@@ -93,7 +93,10 @@ class HttpConnection:
             raise LostAnswer("eof" if self._at_eof() else "no_http", str(problem)) from None
 
     async def _exchange(self, request: Request) -> Response:
-        assert self._writer is not None
+        # Held here: who closes the connection meanwhile, as a dying buyer does, takes them away.
+        reader, writer, protocol = self._reader, self._writer, self._protocol
+        assert reader is not None
+        assert writer is not None
         headers = [
             ("Host", f"{self._host}:{self._port}"),
             *request.headers,
@@ -103,31 +106,13 @@ class HttpConnection:
         head = h11.Request(method=request.method, target=request.target, headers=headers)
         events: list[h11.Event] = [head, h11.Data(data=request.body), h11.EndOfMessage()]
         # One write: what a cut lets through is then a part of the request, and not of the client's own timing.
-        self._writer.write(b"".join(self._protocol.send(event) or b"" for event in events))
-        response = await self._read()
-        if self._protocol.our_state is self._protocol.their_state is h11.DONE:
-            self._protocol.start_next_cycle()
-        else:
+        writer.write(b"".join(protocol.send(event) or b"" for event in events))
+        response = await _read(reader, protocol)
+        if protocol.our_state is protocol.their_state is h11.DONE:
+            protocol.start_next_cycle()
+        elif protocol is self._protocol:
             self.close()
         return response
-
-    async def _read(self) -> Response:
-        assert self._reader is not None
-        status, body = 0, bytearray()
-        while True:
-            event = self._protocol.next_event()
-            if event is h11.NEED_DATA:
-                self._protocol.receive_data(await self._reader.read(CHUNK_BYTES))
-            elif isinstance(event, h11.Response):
-                status = event.status_code
-            elif isinstance(event, h11.Data):
-                body += event.data
-                if len(body) > MOST_BYTES:
-                    raise LostAnswer("no_http", f"an answer of more than {MOST_BYTES} bytes")
-            elif isinstance(event, h11.EndOfMessage):
-                return Response(status, bytes(body))
-            elif isinstance(event, h11.ConnectionClosed):
-                raise EOFError("the connection ended without an answer")
 
     def _at_eof(self) -> bool:
         return self._reader is None or self._reader.at_eof()
@@ -138,3 +123,22 @@ class HttpConnection:
             self._writer.transport.abort()
         self._reader = self._writer = None
         self._protocol = h11.Connection(h11.CLIENT)
+
+
+async def _read(reader: asyncio.StreamReader, protocol: h11.Connection) -> Response:
+    """The whole answer. Raises EOFError, h11.RemoteProtocolError or LostAnswer where there is none."""
+    status, body = 0, bytearray()
+    while True:
+        event = protocol.next_event()
+        if event is h11.NEED_DATA:
+            protocol.receive_data(await reader.read(CHUNK_BYTES))
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > MOST_BYTES:
+                raise LostAnswer("no_http", f"an answer of more than {MOST_BYTES} bytes")
+        elif isinstance(event, h11.EndOfMessage):
+            return Response(status, bytes(body))
+        elif isinstance(event, h11.ConnectionClosed):
+            raise EOFError("the connection ended without an answer")
