@@ -25,7 +25,7 @@ def test_the_compose_file_has_the_settings_of_the_harness() -> None:
 def test_everything_in_the_compose_file_is_published_on_the_loopback_interface_only() -> None:
     text = FILE.read_text()
     published = re.findall(r"[\"'\[ ]((?:[\d.]+:)?\$\{\w+_PORT:-\d+\}:\d+)", text)
-    assert len(published) == 4
+    assert len(published) == 5
     assert all(port.startswith("127.0.0.1:") for port in published)
     assert "network_mode" not in text
 
