@@ -21,18 +21,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--set", default="gate", dest="chosen")
+    parser.add_argument("--scenario", action="append", default=[], help="only this one; may be given again")
     parser.add_argument("--seed", default="7")
     options = parser.parse_args()
-    results = [run(folder, options.chosen, options.seed) for folder in options.folders]
+    results = [run(folder, options.scenario, options.chosen, options.seed) for folder in options.folders]
     print(table(results))
     return int(any(result["exit_code"] for result in results))
 
 
-def run(folder: Path, chosen: str, seed: str) -> dict[str, Any]:
+def run(folder: Path, scenarios: list[str], chosen: str, seed: str) -> dict[str, Any]:
     """The result of one run; where none was written, its exit code and what it said."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "doorbuster", "run", "--set", chosen, "--seed", seed, "--pg-bin", str(folder),
-                   "--quiet", "--out", out]  # fmt: skip
+        what = scenarios or ["--set", chosen]
+        command = [sys.executable, "-m", "doorbuster", "run", *what, "--seed", seed, "--pg-bin", str(folder), "--quiet",
+                   "--out", out]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         found = list(Path(out).glob("*/result.json"))
         print(f"{folder}: exit {done.returncode}", file=sys.stderr, flush=True)
