@@ -20,6 +20,7 @@ COMMANDS = {
     "load": "Drive orders at a rate, from one process or many machines.",
     "report": "Draw a stored run's reports again.",
     "recheck": "Judge a stored run again, without a database.",
+    "init": "Write a first contract by looking at a database.",
     "scenarios": "List the standing scenarios.",
     "clean": "Remove what dead runs left behind.",
 }

@@ -49,7 +49,7 @@ def shelf(contract: Contract, workload: Workload) -> tuple[ShelfItem, ...]:
 
 def shelf_item(contract: Contract, number: int, units: int) -> ShelfItem:
     """The product with a number from 1 up, with ``units`` in stock."""
-    return ShelfItem(_product_id(product_type(contract), number), f"{10 + number % 90}.50", units)
+    return ShelfItem(product_id(product_type(contract), number), f"{10 + number % 90}.50", units)
 
 
 def product_type(contract: Contract) -> str:
@@ -60,7 +60,8 @@ def product_type(contract: Contract) -> str:
     return "int"
 
 
-def _product_id(kind: str, number: int) -> str:
+def product_id(kind: str, number: int) -> str:
+    """The id of the product with a number, as text, where ids are of the type ``kind``."""
     if kind == "uuid":
         return str(UUID(int=number, version=4))
     if kind == "date":
