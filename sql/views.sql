@@ -3,7 +3,8 @@
 -- that has one speaks of the state at that commit's end, never in the middle of it. Instants are microseconds of the
 -- wall clock since 1970. docs/checks.md describes the tables and says why the rules are what they are.
 
-create macro clock(us) as strftime(make_timestamp(us), '%H:%M:%S.%f');
+create macro clock(us) as
+    if(us < 253402300800000000, strftime(make_timestamp(least(us, 253402300800000000)), '%H:%M:%S.%f'), 'the end');
 
 -- An order key's attempts in words: what a person needs to see of them.
 create macro story(of_key) as (

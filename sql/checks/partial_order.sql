@@ -3,7 +3,8 @@
 -- sound: Everything is read at one commit boundary, the one at which the order became live, so nothing later is held against
 --   it. A flow of several transactions is judged when no attempt of the order's key runs any more, those included that began
 --   before the others had ended. A shop that repairs later is judged when its limit is over, without one at the end of the
---   log; whose order a repair is for is not known there, so the deduction is left to conservation. Lines that were there
+--   log; whose order a repair is for is not known there, so the deduction is left to conservation, as it is in a flow of
+--   several transactions that carry no tag. Lines that were there
 --   before their order count.
 -- exercised by: Orders that buyers made.
 
@@ -40,7 +41,8 @@ with off as (   -- one transaction an order: commits that do not add up, before 
     union all
     select order_id, greatest(born, instants.commit) from due asof join instants on instants.ts_us <= rest_us
 ), judged as (
-    select order_id, order_key, born, attempt, judged_at, count(*) over (partition by order_key) as orders_of_key
+    select order_id, order_key, born, attempt, judged_at, count(*) over (partition by order_key) as orders_of_key,
+           attributed_by <> 'tag' as is_stray
     from orders join moment using (order_id) where not by_harness
 ), standing as (   -- live when judged
     select * exclude (live) from (
@@ -77,14 +79,16 @@ with off as (   -- one transaction an order: commits that do not add up, before 
                                                             and order_id not in (select order_id from wanted))
     group by order_id, product
 ), broken as (
-    select part.*, standing.* exclude (order_id), eventual, moves_by_order,
+    select part.*, standing.* exclude (order_id, is_stray), eventual or multi_step and is_stray as stock_elsewhere,
+           moves_by_order,
            concat_ws(', ', case when lines = 0 then 'no line' when lines <> cart then 'other lines than the cart' end,
-                           case when eventual then null when deducted = 0 and lines > 0 then 'stock not deducted'
+                           case when eventual or multi_step and is_stray then null when deducted = 0 and lines > 0 then 'stock not deducted'
                                 when deducted <> lines then 'another deduction than its lines' end,
                            case when not moves_by_order then null when moved = 0 and lines > 0 then 'no movement'
                                 when moved <> lines then 'another movement than its lines' end) as problem
     from part join standing using (order_id), settings
-    where lines <> cart or product is null or (not eventual and deducted <> lines) or (moves_by_order and moved <> lines)
+    where lines <> cart or product is null or (moves_by_order and moved <> lines)
+       or (deducted <> lines and not eventual and not (multi_step and is_stray))
 ), later as (   -- what became of it
     select order_id, product, arg_max(units, commit) as lines_at_end from broken join sold using (order_id, product)
     group by order_id, product
@@ -98,12 +102,12 @@ with off as (   -- one transaction an order: commits that do not add up, before 
     from broken join made_by using (order_key) join stock on stock.commit = made_by.commit and stock.product = broken.product
     where orders_of_key = 1 group by broken.order_id, broken.product
 )
-select broken.order_id, broken.order_key, broken.product, cart, lines, case when not eventual then deducted end as deducted,
+select broken.order_id, broken.order_key, broken.product, cart, lines, case when not stock_elsewhere then deducted end as deducted,
        case when moves_by_order then moved end as moved, problem,
        case when judged_at = born then 'in its own commit'
             when broken.order_id in (select order_id from removed) then 'until it was removed'
             when lines <> coalesce(lines_at_end, 0) or (moves_by_order and moved <> coalesce(moved_at_end, 0))
-              or (not eventual and orders_of_key = 1 and deducted <> coalesce(deducted_at_end, 0))
+              or (not stock_elsewhere and orders_of_key = 1 and deducted <> coalesce(deducted_at_end, 0))
                 then 'until a later transaction'
             else 'never repaired' end as how_long,
        born as commit, lsn, broken.attempt, attempts.outcome as answered

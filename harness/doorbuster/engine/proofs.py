@@ -20,7 +20,10 @@ _SEEN_BY_TIME = ("slow", "slow_disk", "server_stalled", "worker_stalled")
 def proofs(scenario: Scenario, contract: Contract) -> dict[str, str]:
     """One query a fault, for DuckDB over the run's own tables, by label."""
     found = {plan.label: _proof(plan, contract) for plan in scenario.faults}
-    return found | CRASH_PROOFS if scenario.kind == "crash" else found
+    if scenario.kind == "crash":
+        behind = contract.place.http is not None
+        found |= dict.fromkeys(CRASH_PROOFS, BEHIND_A_SHOP) if behind else CRASH_PROOFS
+    return found
 
 
 def _proof(plan: FaultPlan, contract: Contract) -> str:
