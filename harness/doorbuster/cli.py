@@ -18,6 +18,8 @@ COMMANDS = {
     "crash": "Kill at every statement of the function, or the whole server under load.",
     "drill": "Break one thing after the other under load, and see the shop recover.",
     "load": "Drive orders at a rate, from one process or many machines.",
+    "interleave": "Go through every order of the statements inside the function.",
+    "replay": "Run a recorded schedule again, and tell how often the violation came back.",
     "report": "Draw a stored run's reports again.",
     "recheck": "Judge a stored run again, without a database.",
     "init": "Write a first contract by looking at a database.",

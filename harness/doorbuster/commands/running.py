@@ -16,6 +16,7 @@ from doorbuster.engine.loading import Job
 from doorbuster.engine.run import RunSettings, run
 from doorbuster.engine.stage import StageOptions
 from doorbuster.host.interrupts import interrupts
+from doorbuster.model.result import RunResult
 from doorbuster.model.verdict import Verdict
 from doorbuster.postgres.connect import redacted
 from doorbuster.postgres.runtimes import BadChoice, PostgresChoice, check_choice
@@ -54,6 +55,11 @@ def running_options(command: Command) -> Command:
 
 def run_job(load: Callable[[], Job], options: Mapping[str, Any]) -> NoReturn:
     """Run what ``load`` gives, and exit with the run's code; a mistake in the files is told, and is exit 2."""
+    sys.exit(finished_job(load, options)[1])
+
+
+def finished_job(load: Callable[[], Job], options: Mapping[str, Any]) -> tuple[RunResult, int]:
+    """Run what ``load`` gives: its result and exit code. A mistake in the files, or an interrupt, ends the process."""
     postgres = PostgresChoice(options["postgres"], options["pg_bin"], options["disposable"])
     mistakes: list[str] = []
     try:
@@ -89,4 +95,5 @@ def run_job(load: Callable[[], Job], options: Mapping[str, Any]) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     # Also where it was all but over, or the interrupt got lost on its way: it was asked for.
-    sys.exit(INTERRUPTED if asked.times and result.verdict is not Verdict.VIOLATION else result.exit_code)
+    is_asked = asked.times and result.verdict is not Verdict.VIOLATION
+    return result, INTERRUPTED if is_asked else result.exit_code

@@ -4,13 +4,14 @@ It says nothing that the checks do not say; it only tells, place by place, what 
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
 from doorbuster.drive.history import Met, answered
-from doorbuster.judge.checks import standard_checks
+from doorbuster.judge.checks import ONLY_A_WARNING, standard_checks
 from doorbuster.judge.rows import LogNotUnderstood
 from doorbuster.judge.views import BadMapping, create_views, open_run
 from doorbuster.model.contract import Contract
@@ -78,17 +79,20 @@ where try_no = 1 and {where}
 group by attempts.order_key"""
 
 
-def aftermath(folder: Path, contract: Contract, clean_phase: str, *, checks: bool = True) -> Aftermath:
+def aftermath(
+    folder: Path, contract: Contract, clean_phase: str, *, checks: bool = True, required: Sequence[str] = ()
+) -> Aftermath:
     """Read the sealed scenario in ``folder``; orders of the phase ``clean_phase`` were not disturbed.
 
-    Without ``checks`` no fate tells which were broken: they take long where there are many orders.
+    Without ``checks`` no fate tells which were broken: they take long where there are many orders. ``required`` names
+    the checks that the scenario requires; a row that is only a warning breaks none.
 
     Where the log cannot be read all is unknown, and empty: the judge says why.
     """
     found = Aftermath()
     try:
         with open_run(folder) as connection:
-            create_views(connection, contract, load_catalogue(folder / "catalogue.json"))
+            create_views(connection, contract, load_catalogue(folder / "catalogue.json"), required)
             clean = connection.execute(_attempts(f"phase = '{clean_phase}'")).fetchall()
             found.whole = min((row[1] for row in clean), default=1)
             broken = _broken_checks(connection) if checks else {}
@@ -113,11 +117,11 @@ def _broken_checks(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]
         if check.is_threshold:
             continue
         try:
-            keys = connection.execute(
-                f"select distinct order_key from ({check.violations}) where order_key is not null"
-            ).fetchall()
+            rows = connection.execute(f"select * from ({check.violations}) where order_key is not null")
+            names = [column[0] for column in rows.description or ()]
+            found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
         except duckdb.Error:  # a check whose rows know no order
             continue
-        for (key,) in keys:
+        for key in dict.fromkeys(row["order_key"] for row in found if not row.get(ONLY_A_WARNING)):
             broken[key].append(check.name)
     return broken

@@ -1,12 +1,21 @@
-"""The command that goes to one place of a cut or a crash again."""
+"""The command that goes to one place of a cut or a crash, or to one schedule, again."""
 
+import shlex
+from pathlib import Path
 from typing import Any
 
 from doorbuster.model.result import ScenarioResult
 
+TIMES = 20
 
-def place_command(result: ScenarioResult, check: str, options: str) -> str | None:
-    """The command for the first place at which ``check`` was violated; None where no place is known."""
+
+def place_command(result: ScenarioResult, check: str, options: str, folder: Path) -> str | None:
+    """The command for the first place at which ``check`` was violated; None where no place is known. ``folder`` is the
+    run's."""
+    for failure in (result.schedules or {}).get("failing", ()):
+        if check in failure["checks"]:
+            file = shlex.quote(str(folder / result.name / failure["file"]))
+            return f"doorbuster replay {file} --times {TIMES} {options}"
     for kind, told in (("cut", result.cuts), ("crash", result.crashes)):
         for row in (told or {}).get("strip", ()):
             if check in str(row["violated"]).split(", "):

@@ -148,7 +148,7 @@ def _run_one(
         if result.verdict is not Verdict.VIOLATION:
             result = replace(result, verdict=Verdict.ERROR)
         result = replace(result, error=f"broken off: {explain(interrupted).message}")
-    result = waived(_with_replay(result, job, settings), job.waivers, job.checks)
+    result = waived(_with_replay(result, job, settings, folder), job.waivers, job.checks)
     so_far.scenarios.append(result)
     emit(ScenarioFinished(result))
     if interrupted is not None:
@@ -169,12 +169,13 @@ async def _still_there(server: Server) -> None:
     await connection.close()
 
 
-def _with_replay(result: ScenarioResult, job: Job, settings: RunSettings) -> ScenarioResult:
+def _with_replay(result: ScenarioResult, job: Job, settings: RunSettings, folder: Path) -> ScenarioResult:
     """Every violated check gets the command that runs its scenario again, or only the place at which it broke."""
     options = f"-c {shlex.quote(str(job.config or job.contract.path))} --seed {settings.seed}"
     whole = _whole_again(result.name, job, settings, options)
     checks = (
-        replace(c, replay=place_command(result, c.name, options) or whole) if c.violations else c for c in result.checks
+        replace(c, replay=place_command(result, c.name, options, folder) or whole) if c.violations else c
+        for c in result.checks
     )
     return replace(result, checks=tuple(checks), replay=whole)
 

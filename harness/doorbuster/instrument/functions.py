@@ -13,6 +13,7 @@ from doorbuster.instrument.outline import Node, NotUnderstood, read_body
 from doorbuster.instrument.tree import agree, statements
 
 WORDS_LIMIT = 70
+TEXT_LIMIT = 300
 _KINDS = frozenset(("execsql", "perform", "dynexecute", "return", "for", "call"))
 _FUNCTIONS = """
 select p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as definition, p.prosrc as source
@@ -25,11 +26,15 @@ order by 1
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a function's source: ``at`` characters from its start, in the words of a report."""
+    """A place in a function's source: ``at`` characters from its start, in the words of a report.
+
+    ``line`` and ``text`` are the statement's own behind it, the text on one line.
+    """
 
     at: int
     words: str
     line: int | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ def marks_of(definition: str, source: str) -> tuple[Mark, ...]:
     """
     root = read_body(source)
     agree(root, statements(definition)[0])
-    return tuple(Mark(node.start, shortened(node, source), node.line) for node in _inner(root) if node.kind in _KINDS)
+    return tuple(mark_of(node, source) for node in _inner(root) if node.kind in _KINDS)
 
 
 def _inner(node: Node) -> Iterator[Node]:
@@ -77,6 +82,12 @@ def _inner(node: Node) -> Iterator[Node]:
         for inner in group:
             yield inner
             yield from _inner(inner)
+
+
+def mark_of(node: Node, source: str, at: int | None = None) -> Mark:
+    """The mark before a statement, or at another place of it."""
+    text = " ".join(source[node.start : node.end].split())
+    return Mark(node.start if at is None else at, shortened(node, source), node.line, text[:TEXT_LIMIT])
 
 
 def shortened(node: Node, source: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from doorbuster.instrument.footprint import NOTHING, OPAQUE, Catalogue, Footprint, footprint
-from doorbuster.instrument.functions import Function, Mark, shortened
+from doorbuster.instrument.functions import Function, Mark, mark_of
 from doorbuster.instrument.outline import Node, NotUnderstood, read_body
 from doorbuster.instrument.tree import Statement, agree, statements
 
@@ -135,19 +135,15 @@ def yields_of(name: str, definition: str, source: str, catalogue: Catalogue) -> 
         statement = of_node.get(id(node))
         own = _own(node, statement, catalogue)
         if not own.is_nothing or node.kind in _ALWAYS:
-            places.append((_mark(node.start, node, source), _widened(node, root, of_node, catalogue, own)))
+            places.append((mark_of(node, source), _widened(node, root, of_node, catalogue, own)))
         if node.kind in ("while", "for") and not own.is_nothing:  # looked at again, or fetched on, after each round
-            places.append((_mark(node.group_ends[0], node, source), own))
+            places.append((mark_of(node, source, node.group_ends[0]), own))
     end = root.group_ends[0]
     places.append((Mark(end, "at the end"), NOTHING))
     places.sort(key=lambda place: place[0].at)
     marks = tuple(mark for mark, _ in places)
     entry = footprint([query.sql for query in declared], catalogue)
     return Yields(Function(name, definition, source, marks), tuple(f for _, f in places), entry)
-
-
-def _mark(at: int, node: Node, source: str) -> Mark:
-    return Mark(at, shortened(node, source), node.line)
 
 
 def _own(node: Node, statement: Statement | None, catalogue: Catalogue) -> Footprint:

@@ -15,7 +15,7 @@ from doorbuster.model.scenario import Policy
 
 MOST_ROWS = 10
 _PARTS = re.compile(r"(?m)^-- (violations|exercised)[ \t]*$")
-_ONLY_A_WARNING = "only_a_warning"
+ONLY_A_WARNING = "only_a_warning"
 _BY_LOG = "by_log_alone"  # such a row convicts also where what the check rests on cannot be believed
 _STORY = "attempts"
 _BATCH = 10_000
@@ -195,7 +195,7 @@ class _Found:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, row: dict[str, Any]) -> None:
-        if row.get(_ONLY_A_WARNING) is True:
+        if row.get(ONLY_A_WARNING) is True:
             self.warning += 1
             is_shown = not self.convicting
         else:
@@ -217,7 +217,7 @@ def _count_violations(connection: duckdb.DuckDBPyConnection, check: CheckText, *
 
 def _with_story(connection: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> dict[str, Any]:
     """The row with its order key's attempts in words: told for the rows that are shown, for all it takes too long."""
-    row = {name: value for name, value in row.items() if name not in (_ONLY_A_WARNING, _BY_LOG)}
+    row = {name: value for name, value in row.items() if name not in (ONLY_A_WARNING, _BY_LOG)}
     if row.get("order_key") is None or _STORY in row:
         return row
     told = connection.execute("select story(?)", [row["order_key"]]).fetchone()

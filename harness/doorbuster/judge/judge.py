@@ -165,7 +165,8 @@ def _blind(
 ) -> ScenarioResult:
     """The result where the log says nothing: what the client saw is shown, and nothing is called a pass."""
     results = unobservable(checks.values(), scenario.checks, reason)
-    return replace(_base(connection, scenario, facts), checks=tuple(results), error=reason)
+    base = _base(connection, scenario, facts)
+    return replace(base, checks=tuple(results), error=reason, schedules=_kind_facts(facts, "schedules"))
 
 
 def _base(

@@ -16,8 +16,10 @@ class Interleave:
     to 4.
 
     First every schedule with at most ``preemptions`` forced switches, the fewest first, at most ``most`` a crowd; then
-    all that are left, by sleep sets, at most ``exhaust`` a crowd. ``only`` is a single schedule as reports name it,
-    such as ``1,1,2,1,2``, which is run ``times`` times.
+    all that are left, by sleep sets (without ``reduced``: one by one), at most ``exhaust`` a crowd; where that was not
+    enough, ``random`` ones, each with ``depth`` - 1 forced switches at random places. A crowd is left after
+    ``within_s`` seconds, with whatever was gone through by then. ``only`` is a single schedule as reports name it, such
+    as ``1,1,2,1,2``, which is run ``times`` times.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -27,5 +29,9 @@ class Interleave:
     preemptions: int = 2
     most: int = 150
     exhaust: int = 1000
+    reduced: bool = True
+    random: int = 0
+    depth: int = 3
+    within_s: float | None = None
     only: str | None = None
     times: int = 1

@@ -13,6 +13,7 @@ from rich.text import Text
 from doorbuster.model.result import RunResult
 from doorbuster.report.console_text import STYLES, foreign, verdict_text
 from doorbuster.report.lanes import told
+from doorbuster.report.schedule import table_lines
 from doorbuster.report.story import (
     Failure,
     Gap,
@@ -108,12 +109,15 @@ def _story(failure: Failure, others: tuple[Failure, ...], show: _Show) -> Iterat
     if failure.claim:
         lead = "a row means: " if failure.sort == "check" else ""
         yield _indented(foreign(lead + shortened(failure.claim, 600), guard, lines=True))
-    lines = list(told(failure.story)) if failure.story else []
+    if failure.schedule:
+        yield _indented(foreign(failure.schedule.title, guard))
+        yield from (_indented(_unbroken(foreign(line, guard))) for line in table_lines(failure.schedule))
+    lines = list(told(failure.story)) if failure.story and not failure.schedule else []
     for line in lines[: show.lines]:
         yield _indented(foreign(shortened(line, 160), guard))
     if hidden := len(lines[show.lines :]) if show.lines is not None else 0:
         yield _indented(Text(f"… {count(hidden, 'more step')} in report.html"))
-    if failure.example and (not lines or show.lines is None):
+    if failure.example and (not (lines or failure.schedule) or show.lines is None):
         yield _indented(foreign(f"for example: {shortened(failure.example, 400)}", guard))
     if failure.replay:
         yield _unbroken(foreign(f"    replay: {failure.replay}", guard, "cyan"))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from doorbuster.model.result import RunResult
 from doorbuster.report.lanes import told
+from doorbuster.report.schedule import table_lines
 from doorbuster.report.story import Failure, Texts, by_subject, failures, gaps
 from doorbuster.report.text import count
 from doorbuster.report.verdict import sentence
@@ -32,7 +33,9 @@ def _failure(failure: Failure, others: tuple[Failure, ...]) -> Iterator[str]:
         yield f"  {failure.claim}"
     if failure.example:
         yield f"  for example: {failure.example}"
-    story = list(told(failure.story)) if failure.story else []
+    if failure.schedule:
+        yield from (f"  {line}" for line in (failure.schedule.title, *table_lines(failure.schedule)))
+    story = list(told(failure.story)) if failure.story and not failure.schedule else []
     yield from (f"  {line}" for line in story[:_MAX_LINES])
     if len(story) > _MAX_LINES:
         yield f"  … {count(len(story) - _MAX_LINES, 'more step')}"

@@ -18,11 +18,14 @@ from doorbuster.report.files import write_atomically
 from doorbuster.report.lanes import lanes
 from doorbuster.report.over_time import outcome_drawing, stock_drawing
 from doorbuster.report.places import place_of, shown_path
+from doorbuster.report.schedule import schedule_drawing
 from doorbuster.report.story import Texts
 from doorbuster.report.strip import legend, strips
 from doorbuster.report.template import data_block, page
 
 NAME = "report.html"
+# The schedules that broke something are drawn where the failures are told.
+FAILING = "failing"
 _SCRIPTS = ("uplot/uPlot.iife.min.js", "report.js")
 
 
@@ -84,7 +87,11 @@ def _scenario(scenario: ScenarioResult, line: Timeline | None, attempts: dict[st
         "stock": [stock_drawing(line, scenario.duration_s) for line in scenario.stock_over_time],
         "shares": _shares(scenario.outcomes),
         "details": {
-            name: {"facts": value, "strips": strips(value), "legend": legend(value)}
+            name: {
+                "facts": {key: part for key, part in value.items() if key != FAILING},
+                "strips": strips(value),
+                "legend": legend(value),
+            }
             for name in ("schedules", "cuts", "crashes")
             if (value := getattr(scenario, name))
         },
@@ -137,5 +144,6 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "columns": _columns,
     "rows_only": _is_rows,
     "lanes": lanes,
+    "schedule_drawing": schedule_drawing,
     "path": lambda file: shown_path(file) or file,
 }

@@ -13,6 +13,7 @@ from typing import Literal
 from doorbuster.model.check import CheckResult, CheckStatus, CheckText, ThresholdResult, ThresholdStatus
 from doorbuster.model.result import FaultResult, PhaseResult, RunResult, ScenarioResult
 from doorbuster.model.story import Story
+from doorbuster.report.schedule import ScheduleTable, schedule_of
 from doorbuster.report.text import NONE, clean, clean_lines, count, milliseconds, number, row_in_words
 
 Texts = Mapping[str, CheckText]
@@ -39,6 +40,7 @@ class Failure:
     rows: tuple[dict[str, object], ...] = ()
     replay: str = ""
     story: Story | None = None
+    schedule: ScheduleTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ def _violation(scenario: ScenarioResult, check: CheckResult, texts: Texts) -> Fa
         rows,
         replay_command(scenario, check.replay),
         check.story,
+        schedule_of(scenario, check.name),
     )
 
 

@@ -14,7 +14,7 @@ from doorbuster.drive.backstage import Backstage, add_products, connect
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History
 from doorbuster.drive.interleave.crowds import Shape, orders
-from doorbuster.drive.interleave.explore import Step, Trace, Wanted, sets
+from doorbuster.drive.interleave.explore import Step, Trace, Wanted, sets, waits_of
 from doorbuster.drive.interleave.gates import CALM_MS, END, ENTRY, ME, SCHEMA
 from doorbuster.drive.interleave.scheduler import LIMIT_MS
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
@@ -30,16 +30,17 @@ CALM = {
 }  # fmt: skip
 PATIENCE_S = LIMIT_MS / 1000 + 5
 BATCH = 100
-_COLUMNS = ("chosen", "point", "ready", "asleep", "waiting", "ended")
+_COLUMNS = ("chosen", "point", "ready", "asleep", "waiting", "ended", "finished", "waits")
 _RUN = f"select * from {SCHEMA}.run($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A schedule that was run: its number over the whole scenario, how it went, and what each buyer was told first."""
+    """A schedule that was run: its number in its crowd, how it went, the goods, and what each buyer was told first."""
 
     number: int
     trace: Trace
+    items: tuple[ShelfItem, ...]
     orders: tuple[Order, ...]
     ends: tuple[AttemptEnd, ...]
 
@@ -117,7 +118,7 @@ class Interleaver:
         for n, order in enumerate(placed):
             await self._retry(order, numbers[order.order_key], tries, ends[n], phase)
         self.ran += 1
-        return Ran(self.ran, trace, tuple(placed), tuple(ends))
+        return Ran(self.ran, trace, items, tuple(placed), tuple(ends))
 
     async def _call(self, n: int, order: Order, number: int, try_no: int, phase: str) -> AttemptEnd:
         buyer = self._buyers[n]
@@ -145,7 +146,10 @@ class Interleaver:
         self._schedule += 1
         columns = zip(*(row[name] for name in _COLUMNS), strict=True)
         n = self._count
-        steps = tuple(Step(b, p, sets(r, n), sets(s, n), sets(w, n), e) for b, p, r, s, w, e in columns)
+        steps = tuple(
+            Step(b, p, sets(r, n), sets(s, n), sets(w, n), e, sets(f, n), waits_of(told))
+            for b, p, r, s, w, e, f, told in columns
+        )
         if row["problem"] is not None:  # open every gate, so that all come to their end, whatever it is
             await self._scheduler.execute("select pg_advisory_unlock_all()")
         return Trace(steps, row["problem"])

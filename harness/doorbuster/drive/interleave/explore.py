@@ -10,9 +10,10 @@ Verification of Concurrent Systems", 1996, has the proof that no state without s
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, pairwise
+from random import Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Step:
     """One step: ``buyer`` was let go from ``point``.
 
     ``ready``, ``asleep`` and ``waiting`` are sets of buyers: who could have been let go, who slept, and who waited for
-    another afterwards. ``ended``: the step did more than its own statement.
+    another afterwards. ``ended``: the step did more than its own statement. ``finished`` are those who were done
+    afterwards; ``waits`` tells who began to wait.
     """
 
     buyer: int
@@ -29,6 +31,17 @@ class Step:
     asleep: frozenset[int]
     waiting: frozenset[int]
     ended: bool
+    finished: frozenset[int] = frozenset()
+    waits: tuple["Wait", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """``buyer`` waits for ``blockers``, in words; ``what`` is the table of the row that he wants, where it is known."""
+
+    buyer: int
+    blockers: str
+    what: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +160,33 @@ class SleepSets:
         return Wanted(choices, asleep if self._reduced else None)
 
 
+def random_schedules(buyers: int, steps: int, depth: int, random: Random) -> Iterator[Wanted]:
+    """Schedules by random priorities, with ``depth`` - 1 changes of them at random steps, without end.
+
+    Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010 (PCT).
+    """
+    while True:
+        priorities = random.sample(range(depth, depth + buyers), buyers)
+        changes = random.sample(range(1, steps + 1), min(depth - 1, steps))
+        yield Wanted(priorities=tuple(priorities), changes=tuple(sorted(changes)))
+
+
+def guarantee(buyers: int, steps: int, depth: int, runs: int) -> float:
+    """The least probability with which ``runs`` of these find a mistake that needs ``depth`` events in one order."""
+    chance = 1 / (buyers * steps ** (depth - 1)) if steps else 1.0
+    return 1 - (1 - chance) ** runs
+
+
 def sets(bits: int, buyers: int) -> frozenset[int]:
     """The buyers in a sum of powers of two."""
     return frozenset(b for b in range(1, buyers + 1) if bits >> (b - 1) & 1)
+
+
+def waits_of(text: str | None) -> tuple[Wait, ...]:
+    """What the scheduler tells of those who began to wait."""
+    lines = (line.split("|", 2) for line in (text or "").splitlines())
+    return tuple(Wait(int(buyer), _buyers(blockers), what or None) for buyer, blockers, what in lines)
+
+
+def _buyers(blockers: str) -> str:
+    return " and ".join(f"buyer {b}" if b.isdigit() else b for b in blockers.split(",") if b) or "nobody any more"

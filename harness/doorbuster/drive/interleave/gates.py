@@ -32,10 +32,10 @@ TENSE_MS, CALM_MS = 1, 200
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A yield by its number: in words, and in which function (None: a trigger, or the place before a call)."""
+    """A yield by its number: in which function (None: a trigger, or the place before a call), in which of its lines."""
 
     number: int
-    words: str
+    text: str
     function: str | None = None
     line: int | None = None
 
@@ -52,7 +52,7 @@ async def install(
     for one in functions:
         wanted.append(one.function.marked(f"{SCHEMA}.reach", len(points)))
         points += [
-            Point(len(points) + n, mark.words, one.function.name, mark.line)
+            Point(len(points) + n, mark.text or mark.words, one.function.name, mark.line)
             for n, mark in enumerate(one.function.marks)
         ]
     for table in tables if triggers else ():

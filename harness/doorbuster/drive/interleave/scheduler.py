@@ -31,9 +31,20 @@ begin
 end;
 $arm$;
 
+-- For each of these buyers, on a line: who waits, for whom, and for what: a row of a table, or another's end.
+create function {schema}.who_waits(pids integer[], buyers integer) returns text language sql as $who$
+    select string_agg(format('%s|%s|%s', b,
+        (select string_agg(coalesce(array_position(pids, blocker)::text, 'another session'), ',')
+         from unnest(pg_blocking_pids(pids[b])) as blocker),
+        (select min(coalesce(l.relation::regclass::text, l.locktype)) from pg_lock_status() l
+         where l.pid = pids[b] and (l.locktype = 'tuple' or not l.granted and l.locktype <> 'transactionid'))), e'\n')
+    from generate_series(1, cardinality(pids)) as b where buyers & (1 << (b - 1)) > 0;
+$who$;
+
 -- One element of the arrays a step: who was let go, from which point, who stood at a gate and who slept then, who
--- waited for another afterwards, and whether the step did more than its own statement: ended an order, or let somebody
--- go on. Columns of buyers are sums of powers of two.
+-- waited for another afterwards, whether the step did more than its own statement (ended an order, or let somebody go
+-- on), who was done afterwards, and who then began to wait for whom and for what. Columns of buyers are sums of powers
+-- of two.
 --   choices     who is let go, step by step; afterwards whoever ran last goes on while he can, then the first who can
 --   sleeping    who sleeps before the last of the choices; level: by which relation they wake up (null: nobody sleeps)
 --   priorities  a number a buyer, the highest runs first; changes: before which steps he who would run becomes the last
@@ -42,7 +53,7 @@ create function {schema}.run(
     pids integer[], choices integer[], sleeping integer, level text, priorities integer[], changes integer[],
     strides boolean, has_end boolean, schedule integer,
     out chosen integer[], out point integer[], out ready integer[], out asleep integer[], out waiting integer[],
-    out ended boolean[], out problem text
+    out ended boolean[], out finished integer[], out waits text[], out problem text
 ) language plpgsql as $run$
 declare
     n constant integer := cardinality(pids);
@@ -72,6 +83,7 @@ declare
     came integer := 0;  -- who has been at his first gate
 begin
     chosen := '{{}}'; point := '{{}}'; ready := '{{}}'; asleep := '{{}}'; waiting := '{{}}'; ended := '{{}}';
+    finished := '{{}}'; waits := '{{}}';
     if level is not null then
         select r.independent, r.apart into independent, apart from {schema}.relations r where r.isolation = level;
     end if;
@@ -165,6 +177,9 @@ begin
                 asleep := asleep || sleep;
                 waiting := waiting || case when i = taken then now_waiting else before_waiting end;
                 ended := ended || (i = taken and others > 0);
+                finished := finished || case when i = taken then done else before_done end;
+                waits := waits || case when i = taken and now_waiting & ~before_waiting > 0
+                                       then {schema}.who_waits(pids, now_waiting & ~before_waiting) end;
                 if sleep > 0 then
                     sleep := sleep & ~(1 << (b - 1));
                     for s in 1 .. n loop
