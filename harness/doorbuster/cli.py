@@ -23,6 +23,8 @@ COMMANDS = {
     "report": "Draw a stored run's reports again.",
     "recheck": "Judge a stored run again, without a database.",
     "init": "Write a first contract by looking at a database.",
+    "doctor": "What is there, what is missing, what to type.",
+    "schema": "JSON Schema of the files you write, for editors.",
     "scenarios": "List the standing scenarios.",
     "clean": "Remove what dead runs left behind.",
 }
