@@ -195,7 +195,7 @@ def _default(key: "Field[Any]") -> str:
 
 
 def _faults() -> Iterator[str]:
-    yield "`kind` of a scenario's `[[faults]]`, with their `parameters`."
+    yield "`kind` of a scenario's `[[faults]]`, with their `parameters`; [own ones](own-faults.md) are a file each."
     for kind, fault in ALL_FAULTS.items():
         yield f"### `{kind}`"
         yield _prose(fault.__doc__ or "")

@@ -24,17 +24,25 @@ def load_project(path: Path, today: date) -> Project:
     _, content = read_toml(path)
     project = validated(Project, content, path)
     mistakes = [m for n, w in enumerate(project.waive) for m in _waiver_mistakes(w, f"{path}: waive.{n}", today)]
-    checks: list[str] = []
-    for pattern in project.checks:
-        whole = Path(pattern)
-        found = [pattern] if whole.is_absolute() else sorted(str(file) for file in path.parent.glob(pattern))
-        if not found:
-            mistakes.append(Mistake(f"{path}: checks", f"nothing matches {pattern!r}", "Paths count from this file."))
-        checks += found
+    checks = _expanded(path, "checks", project.checks, mistakes)
+    faults = _expanded(path, "faults", project.faults, mistakes)
     if mistakes:
         raise ConfigError(mistakes)
     scenarios = tuple(str(path.parent / name) if name.endswith(".toml") else name for name in project.scenarios)
-    return replace(project, contract=str(path.parent / project.contract), scenarios=scenarios, checks=tuple(checks))
+    contract = str(path.parent / project.contract)
+    return replace(project, contract=contract, scenarios=scenarios, checks=checks, faults=faults)
+
+
+def _expanded(path: Path, key: str, patterns: tuple[str, ...], mistakes: list[Mistake]) -> tuple[str, ...]:
+    """The files that the globs of a key mean."""
+    files: list[str] = []
+    for pattern in patterns:
+        whole = Path(pattern)
+        found = [pattern] if whole.is_absolute() else sorted(str(file) for file in path.parent.glob(pattern))
+        if not found:
+            mistakes.append(Mistake(f"{path}: {key}", f"nothing matches {pattern!r}", "Paths count from this file."))
+        files += found
+    return tuple(files)
 
 
 def unknown_names(project: Project, path: Path, checks: set[str], scenarios: set[str]) -> list[Mistake]:

@@ -9,7 +9,8 @@ from doorbuster.model.fault_settings import BadParameters
 from doorbuster.model.scenario import Scenario
 from doorbuster.network.faults import FAULTS, Fault
 
-ALL_FAULTS: Mapping[str, type[Fault] | type[SiteFault]] = {**FAULTS, **SITE_FAULTS}
+# A project may add its own (engine/own_faults.py).
+ALL_FAULTS: dict[str, type[Fault] | type[SiteFault]] = {**FAULTS, **SITE_FAULTS}
 # Beyond the buyers: the harness's own sessions, and those that the server keeps for superusers.
 SPARE_CONNECTIONS = 30
 

@@ -18,6 +18,7 @@ from doorbuster.config.toml_file import read_toml
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.tagging import Untaggable
 from doorbuster.engine.faults import ALL_FAULTS, fault_of, target_of
+from doorbuster.engine.own_faults import add_faults
 from doorbuster.faults import SITE_FAULTS
 from doorbuster.host.resources import resource
 from doorbuster.judge.checks import BadCheck, read_check, standard_checks
@@ -94,8 +95,8 @@ def _project(config: Path | None) -> Project | None:
 
 
 def _all_checks(project: Project | None) -> tuple[dict[str, CheckText], list[Mistake]]:
-    """The standing checks and a project's own, which may not take the name of another."""
-    checks, mistakes = standard_checks(), []
+    """The standing checks and a project's own, which may not take the name of another; its faults become known."""
+    checks, mistakes = standard_checks(), add_faults(project.faults if project else ())
     for file in project.checks if project else ():
         try:
             own = read_check(Path(file))

@@ -27,7 +27,7 @@ class Waiver:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Project:
-    """A ``doorbuster.toml``. Paths count from its folder; ``checks`` may be globs.
+    """A ``doorbuster.toml``. Paths count from its folder; ``checks`` (SQL) and ``faults`` (Python) may be globs.
 
     ``scenarios`` are names of standing ones or paths, instead of all of ``set``.
     """
@@ -37,4 +37,5 @@ class Project:
     set: Literal["quick", "gate", "full"] | None = None
     scenarios: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
     waive: tuple[Waiver, ...] = ()
