@@ -34,8 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         items_argument=options.items_argument,
     )
     uvicorn.run(
-        make_app(settings), host=options.host, port=options.port, log_level="warning", timeout_graceful_shutdown=2
-    )
+        make_app(settings), host=options.host, port=options.port, timeout_graceful_shutdown=2,
+        log_level="info" if options.access_log else "warning", access_log=options.access_log,
+    )  # fmt: skip
     return 0
 
 
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="repeat a call that failed with 40001 without bound, as PostgREST 14 does")  # fmt: skip
     parser.add_argument("--items-argument", default="order_items_data",
                         help="what create-order calls the function's items (order_items_data)")  # fmt: skip
+    parser.add_argument("--access-log", action="store_true", help="write a line for every request")
     return parser
 
 
