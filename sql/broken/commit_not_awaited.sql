@@ -2,8 +2,7 @@
 -- seen in: tuning guides; PostgreSQL manual, 19.5: up to three times wal_writer_delay is lost
 -- convicted by: lost_order
 -- scenarios: server_crash server_crashes
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

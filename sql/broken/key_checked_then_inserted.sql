@@ -3,8 +3,7 @@
 --   2022)
 -- convicted by: duplicate_order false_sold_out
 -- scenarios: small_crowds same_key
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 drop index orders_idempotency_key;
 

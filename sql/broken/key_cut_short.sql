@@ -2,8 +2,7 @@
 -- seen in: ::char where ::text was meant; an explicit cast cuts off silently
 -- convicted by: lost_order partial_order duplicate_order oversold false_sold_out
 -- scenarios: stateful
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

@@ -2,8 +2,7 @@
 -- seen in: idempotency keys that only the client knows of
 -- convicted by: duplicate_order
 -- scenarios: stateful every_message
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 drop index orders_idempotency_key;
 

@@ -3,8 +3,7 @@
 -- seen in: a status in the condition of the look-up
 -- convicted by: duplicate_order
 -- scenarios: stateful every_message
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

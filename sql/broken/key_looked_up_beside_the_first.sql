@@ -3,8 +3,7 @@
 -- seen in: look-up of the key before the lock, with a unique index to be safe
 -- convicted by: false_sold_out duplicate_order
 -- scenarios: same_key small_crowds
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

@@ -2,8 +2,7 @@
 -- seen in: ON CONFLICT DO UPDATE that returns the row, with the loop below it unconditional
 -- convicted by: duplicate_order partial_order conservation oversold
 -- scenarios: stateful every_message
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

@@ -2,8 +2,7 @@
 -- seen in: "Duplicate request" as an error; Stripe's documentation says to answer with the first result
 -- convicted by: duplicate_order
 -- scenarios: stateful every_message
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

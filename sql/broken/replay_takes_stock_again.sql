@@ -2,8 +2,7 @@
 -- seen in: idempotent inserts around an UPDATE that is not
 -- convicted by: duplicate_order conservation
 -- scenarios: stateful every_message
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

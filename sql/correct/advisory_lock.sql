@@ -1,7 +1,6 @@
 -- design: An advisory lock for each product, held to the end of the transaction, in the order of the products.
 -- isolation: read committed, repeatable read
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

@@ -1,7 +1,6 @@
 -- design: A CHECK on the stock refuses, not the function: it takes, and tells what the constraint says.
 -- isolation: read committed, repeatable read, serializable
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 alter table products add constraint stock_not_negative check (stock_quantity >= 0);
 

@@ -1,7 +1,6 @@
 -- design: No lock, no read: an UPDATE that takes only where enough is left, and a look at whether it hit a row.
 -- isolation: read committed, repeatable read, serializable
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

@@ -1,7 +1,6 @@
 -- design: The keys stand in a table of their own, claimed by ON CONFLICT before anything else.
 -- isolation: read committed, repeatable read, serializable
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create table order_requests (
     key      text primary key,

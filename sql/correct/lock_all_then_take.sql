@@ -1,7 +1,6 @@
 -- design: Locks every product of the cart first, in order; then checks all, and takes all with one UPDATE.
 -- isolation: read committed, repeatable read, serializable
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

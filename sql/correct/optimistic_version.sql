@@ -1,7 +1,6 @@
 -- design: A version column: takes only at the version that was read, and reads again where somebody was faster.
 -- isolation: read committed
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 alter table products add column version integer not null default 0;
 

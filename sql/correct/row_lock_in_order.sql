@@ -1,7 +1,6 @@
 -- design: One row lock a product, in the order of the products; the key before the stock.
 -- isolation: read committed, repeatable read, serializable
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

@@ -1,7 +1,6 @@
 -- design: No lock at all: SERIALIZABLE, and buyers who try again when the database says so.
 -- isolation: serializable
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

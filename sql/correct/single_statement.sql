@@ -1,7 +1,6 @@
 -- design: One statement with CTEs: claims the key, locks, checks, and writes everything, or nothing at all.
 -- isolation: read committed
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

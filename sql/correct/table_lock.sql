@@ -1,7 +1,6 @@
 -- design: One lock on the table of products: orders queue up, and none can go wrong.
 -- isolation: read committed, serializable
--- contract: create_order_with_inventory
--- schema: ../schema.sql ../shapes/keyed.sql
+-- contract: keyed
 
 create function create_order_with_inventory(order_data jsonb, order_items_data jsonb[])
 returns jsonb

@@ -63,9 +63,15 @@ def _context(source: str, edit: Edit) -> tuple[str, str]:
     if edit.end - edit.start > _LIMIT or len(edit.text) > _LIMIT:
         return _plain(source[edit.start : edit.end]), _plain(edit.text)
     start = source.rfind("\n", 0, edit.start) + 1
-    end = source.find("\n", edit.end)
-    end = len(source) if end < 0 else end
+    end = _line_end(source, edit.end)
+    while source.count(source[start:end]) > 1 and end < len(source):  # more lines, until it is the only place like this
+        end = _line_end(source, end + 1)
     return _plain(source[start:end]), _plain(source[start : edit.start] + edit.text + source[edit.end : end])
+
+
+def _line_end(source: str, at: int) -> int:
+    end = source.find("\n", at)
+    return len(source) if end < 0 else end
 
 
 def _edits(root: Node, source: str) -> Iterator[tuple[str, Edit]]:
@@ -81,7 +87,8 @@ def _edits(root: Node, source: str) -> Iterator[tuple[str, Edit]]:
 
 
 def _statement_edits(root: Node, source: str) -> Iterator[tuple[str, Edit]]:
-    answer = next((source[n.start : n.end] for n in reversed(list(_all(root))) if n.kind == "return"), "return;")
+    returns = sorted(n.start for n in _all(root) if n.kind == "return")
+    answer = next((source[n.start : n.end] for n in _all(root) if returns and n.start == returns[-1]), "return;")
     for group in _groups(root):
         for number, node in enumerate(group):
             text = source[node.start : node.end]

@@ -129,9 +129,9 @@ def _machine(counterpart: Counterpart, wait_for: Await, found: Search) -> type[R
         def again(self, number: int) -> None:
             self._do(self._sitting.again(number))
 
-        @rule(number=st.integers(0, 5), index=_INDEX, units=_UNITS)
-        def reuse_a_key(self, number: int, index: int, units: int) -> None:
-            self._do(self._sitting.reuse(number, index, units))
+        @rule(number=st.integers(0, 5), index=_INDEX, units=_UNITS, by_a_stranger=st.booleans())
+        def reuse_a_key(self, number: int, index: int, units: int, by_a_stranger: bool) -> None:
+            self._do(self._sitting.reuse(number, index, units, by_a_stranger=by_a_stranger))
 
         @precondition(lambda _: "restock" in counterpart.operators)
         @rule(index=_INDEX, units=_UNITS)

@@ -87,6 +87,14 @@ class Counterpart:
         return self.contract.orders is not None and self.contract.orders.order_key is not None
 
     @property
+    def refuses_strangers(self) -> bool:
+        """Whether a key that is another customer's must be refused: keys may as well be each customer's own, so only
+        where the contract says so, and says who asks."""
+        place, session = self.contract.place, self.contract.session.values()
+        asks = any(":customer" in text for text in (*place.prepare, *(step.sql for step in place.calls), *session))
+        return asks and "reused_key" in self.contract.rules.refuse
+
+    @property
     def retries(self) -> bool:
         """Whether a buyer of this shop may ask again for an order that he already has."""
         return self.claims_key or "unknown" in self.contract.buyer.retry
@@ -195,24 +203,25 @@ class Sitting:
         self._with.classes["again"] += 1
         return self._found(judge_again(confirmed.order_id, end.outcome, end.order_id, done))
 
-    async def reuse(self, number: int, index: int, units: int) -> Finding | None:
-        """Another cart under the key of an order of before."""
+    async def reuse(self, number: int, index: int, units: int, *, by_a_stranger: bool = False) -> Finding | None:
+        """Another cart under the key of an order of before; or that order's own cart, asked for by another customer."""
         confirmed = [p for p in self._past if p.end.outcome is Outcome.OK and not p.is_over]
-        if not confirmed or not self._with.claims_key:
+        if not confirmed or not self._with.claims_key or (by_a_stranger and not self._with.refuses_strangers):
             return None
         past = confirmed[number % len(confirmed)]
-        order = replace(
-            self._with.new_order([self._line(index, units)], "reused_key"), customer=past.order.customer
-        )
-        if _wanted(order) == _wanted(past.order):
-            return None
+        order = self._with.new_order(past.order.lines if by_a_stranger else [self._line(index, units)], "reused_key")
+        if not by_a_stranger:
+            order = replace(order, customer=past.order.customer)
+            if _wanted(order) == _wanted(past.order):
+                return None
         self._with.history.request(order, PHASE)
         sent = replace(order, order_key=past.order.order_key)
         end = await self._with.history.attempt(
             self._with.buyer, sent, try_no=1, number=0, phase=PHASE, recorded_as=order.order_key
         )
         done = await self._settled()
-        self._tell(f"another cart under the key of order {past.label}: {_cart(order)}", end)
+        what = "the same cart, by a stranger," if by_a_stranger else "another cart"
+        self._tell(f"{what} under the key of order {past.label}: {_cart(order)}", end)
         self._with.classes["reused_key"] += 1
         return self._found(judge_reused(end.outcome, done, refuse=self._with.contract.rules.refuse))
 

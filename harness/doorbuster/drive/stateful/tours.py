@@ -55,6 +55,7 @@ TOURS: dict[str, list[Step]] = {
         lambda s: s.cart([(0, 2)]), lambda s: s.end_order("release", 0), lambda s: s.end_order("release", 0),
     ],
     "cancelled, then released": [lambda s: s.end_order("cancel", 0), lambda s: s.end_order("release", 0)],
+    "key used by a stranger": [lambda s: s.reuse(0, 0, 1, by_a_stranger=True)],
     "key used again": [lambda s: s.reuse(0, 0, 2), lambda s: s.reuse(0, 1, 1)],
 }
 
