@@ -2,6 +2,7 @@
 that broke each check, also as a file."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,6 +132,7 @@ def _summary(one: Explored, found: Aftermath) -> dict[str, Any]:
         "guaranteed": one.guaranteed,
         "violated": sum(bool(_broken(ran, found)) for ran in one.ran),
         "broken": by_check,
+        "answers": dict(Counter(" / ".join(end.outcome.value for end in ran.ends) for ran in one.ran)),
         "uncontrolled": one.uncontrolled,
         "seconds": round(one.spent_s, 3),
     }

@@ -27,6 +27,15 @@ where l.lanname = 'plpgsql' and p.provolatile = 'v' and n.nspname not in ('pg_ca
   and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
 order by 1
 """
+_SQL_FUNCTIONS = """
+select p.oid::regprocedure::text
+from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
+where l.lanname = 'sql' and p.prokind in ('f', 'p') and p.provolatile = 'v'
+  and n.nspname not in ('pg_catalog', 'information_schema', $1)
+  and pg_get_functiondef(p.oid) ~* '\\m(insert\\s+into|update|delete\\s+from|merge\\s+into)\\M'
+  and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+order by 1
+"""
 _BUILTIN = """
 select array_agg(distinct proname::text) filter (where nspname = 'pg_catalog') as builtin,
        array_agg(distinct proname::text) filter (where nspname not in ('pg_catalog', 'information_schema')) as own
@@ -90,6 +99,8 @@ async def read_yields(connection: asyncpg.Connection, but_schema: str) -> tuple[
             found.append(yields_of(row["name"], row["definition"], row["source"], catalogue))
         except NotUnderstood as problem:
             left_out[row["name"]] = str(problem)
+    for name in await connection.fetch(_SQL_FUNCTIONS, but_schema):
+        left_out[name[0]] = "an SQL function that writes or locks: it has no places between its statements"
     return found, left_out
 
 
@@ -130,19 +141,21 @@ def yields_of(name: str, definition: str, source: str, catalogue: Catalogue) -> 
     root = read_body(source)
     told, declared = statements(definition)
     of_node = {id(node): statement for node, statement in agree(root, told)}
+    # A nested block's declarations are evaluated in the step that comes to it.
+    entry = footprint([query.sql for query in declared], catalogue)
     places: list[tuple[Mark, Footprint]] = []
     for node in _inner(root):
-        statement = of_node.get(id(node))
-        own = _own(node, statement, catalogue)
-        if not own.is_nothing or node.kind in _ALWAYS:
-            places.append((mark_of(node, source), _widened(node, root, of_node, catalogue, own)))
+        own = _own(node, of_node.get(id(node)), catalogue)
+        if own.is_nothing and node.kind not in _ALWAYS:
+            continue
+        wide = _widened(node, root, of_node, catalogue, own) | entry
+        places.append((mark_of(node, source), wide))
         if node.kind in ("while", "for") and not own.is_nothing:  # looked at again, or fetched on, after each round
-            places.append((mark_of(node, source, node.group_ends[0]), own))
+            places.append((mark_of(node, source, node.group_ends[0]), wide))
     end = root.group_ends[0]
     places.append((Mark(end, "at the end"), NOTHING))
     places.sort(key=lambda place: place[0].at)
     marks = tuple(mark for mark, _ in places)
-    entry = footprint([query.sql for query in declared], catalogue)
     return Yields(Function(name, definition, source, marks), tuple(f for _, f in places), entry)
 
 
@@ -158,10 +171,15 @@ def _own(node: Node, statement: Statement | None, catalogue: Catalogue) -> Footp
 def _widened(
     node: Node, root: Node, of_node: dict[int, Statement], catalogue: Catalogue, own: Footprint
 ) -> Footprint:
-    """``own``, with all that a block around it can take back when an error is caught."""
+    """``own``, with what a loop around it may look at in the same step (CONTINUE), and with all that a block around it
+    can take back when an error is caught."""
+    for loop in (other for other in _inner(root) if other.kind in ("while", "for")):
+        inside = list(_inner_of(loop.groups[0]))
+        if any(one is node for one in inside) and any(one.kind == "exit" for one in inside):
+            own |= _own(loop, of_node.get(id(loop)), catalogue)
     for block in _blocks_around(node, root):
-        for inner in _inner_of(block.groups[0]):
-            own = (own | _own(inner, of_node.get(id(inner)), catalogue)).ending()
+        for one in _inner_of(block.groups[0]):
+            own = (own | _own(one, of_node.get(id(one)), catalogue)).ending()
     return OPAQUE if own.opaque else own
 
 
