@@ -1,5 +1,6 @@
 """Contract files."""
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -79,6 +80,8 @@ def _whole(path: Path, above: tuple[Path, ...] = ()) -> tuple[str, dict[str, Any
     if (named := content.pop("extends", None)) is None:
         return text, content
     base = path.parent / str(named)
+    if not base.is_file():
+        raise ConfigError([Mistake(f"{path}: extends", f"no such file: {named!r}", f"Looked for {base}.")])
     if base.resolve() in (*above, path.resolve()):
         raise ConfigError([Mistake(f"{path}: extends", f"{named!r} leads back here", "Name another contract.")])
     _, inherited = _whole(base, (*above, path.resolve()))
@@ -153,7 +156,7 @@ def _mistakes(contract: Contract) -> Iterator[tuple[str, str, str]]:
         cure = "Remove [restock], or test it with a contract whose products are the stock's own."
         yield "restock", "a product that [consumption] takes apart cannot be restocked", cure
     if contract.buyer.attempts < 1 or contract.buyer.timeout_s <= 0:
-        yield "buyer", "needs at least one attempt and a timeout above zero", ""
+        yield "buyer", "needs at least one attempt and a timeout above zero", "Leave both out for 4 and 2.0."
     yield from ((f"answers.{key}", message, "") for key, message in check_rules(contract.answers))
     for kind, operation in contract.operations.items():
         yield from ((f"{kind}.answers.{key}", message, "") for key, message in check_rules(operation.answers))
@@ -176,5 +179,7 @@ def _parameter_mistakes(contract: Contract) -> Iterator[tuple[str, str, str]]:
     ]
     for key, sql, known in statements:
         for name, line in unknown_parameters(sql, known):
-            cure = f"Known here: {', '.join(':' + k for k in known)}." if known else "No parameters are known here."
+            near = difflib.get_close_matches(name, known, 1)
+            listed = f"Known here: {', '.join(':' + k for k in known)}." if known else "No parameters are known here."
+            cure = f"Did you mean :{near[0]}? {listed}" if near else listed
             yield key, f"unknown parameter :{name} in line {line} of the statement", cure

@@ -63,7 +63,7 @@ def _mistake(model: type, error: Any, path: Path) -> Mistake:
         case "unexpected_keyword_argument" | "extra_forbidden":
             return Mistake(place, "unknown key", _cure_for_unknown_key(model, location))
         case "missing" | "missing_argument":
-            return Mistake(place, "is required but missing")
+            return Mistake(place, "is required but missing", "'doorbuster schema' and docs/contract.md show every key.")
         case _:
             return Mistake(place, error["msg"][:1].lower() + error["msg"][1:])
 

@@ -11,6 +11,7 @@ from doorbuster.drive.buyer import buyers_of
 from doorbuster.drive.sql_buyer import AttemptEnd, Target
 from doorbuster.drive.workload import random_order, shelf
 from doorbuster.engine.errors import UsageError
+from doorbuster.engine.first_look import contract_mistakes
 from doorbuster.engine.shop import open_shop
 from doorbuster.model.check import CheckResult, CheckStatus
 from doorbuster.model.contract import Contract
@@ -39,6 +40,8 @@ async def place_first_order(
         open_shop(server, template, "shop_plain_order", contract, items) as shop,
         (entrance or nullcontext)(shop.direct if entrance else _as_buyer(shop.direct, contract)) as target,
     ):
+        if mistakes := await contract_mistakes(shop.connection, contract, shop.tables):
+            raise UsageError("\n".join(f"{contract.name}: {mistake}" for mistake in mistakes))
         order = random_order(_PLAIN, items, Random(seed))
         buyer = buyers_of(contract).at(target, max(10.0, contract.buyer.timeout_s))
         behind = Backstage(contract, shop.direct)

@@ -165,7 +165,7 @@ async def open_on(
             await install_tag_triggers(connection, [table.printed for table in tables])
         await stock_shelves(connection, contract, items)
     except (UnreadableTable, StatementFailed) as problem:
-        raise UsageError(str(problem)) from None
+        raise UsageError(f"{contract.name}: {problem}") from None
     except asyncpg.PostgresError as problem:
         raise HarnessError(f"the log cannot be opened: {problem}") from None
     lookout = Lookout(server, target, sessions_of(contract))
