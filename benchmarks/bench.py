@@ -22,6 +22,8 @@ from benchmarks.figure import Figure
 
 LATEST = Path(__file__).parent / "latest.json"
 MODULES = (
+    "judge",
+    "log",
     "cut_and_crash",
     "naive",
     "report",

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import duckdb
 from doorbuster.judge.judge import FACTS
+from doorbuster.judge.views import EVENTS
 from doorbuster.record.catalogue import Column, Table, save_catalogue
 from doorbuster.record.seal import empty_table, quoted
-from doorbuster.record.tables import TABLES
+from doorbuster.record.tables import CHANGES, TABLES
 
 START_US = 1_790_000_000_000_000
-PLENTY, SCARCE_UNITS = 1000, 50
+PLENTY, SCARCE_UNITS, PLENTY_UNITS = 1000, 50, 1_000_000
 
 CATALOGUE = (
     Table("products", "public.products", (
@@ -106,6 +107,48 @@ def _write_client(db: duckdb.DuckDBPyConnection, folder: Path) -> None:
             db.execute(f"copy ({query}) to {quoted(folder / f'{table}.parquet')} (format parquet, compression zstd)")
 
 
+def write_events(folder: Path) -> None:
+    """Write the events that the judge makes of the log, one Parquet file a table, into ``folder``/events."""
+    made = {
+        "stock_events": """
+            with shelf as (
+                select product, case when product >= $plenty then $scarce else $units end as units
+                from (select distinct product from item)
+            ), change as (
+                select 1 as commit, product, units as delta from shelf
+                union all select commit, product, -1 from sale
+            )
+            select commit, '0/' || product as entry, product, delta,
+                   sum(delta) over (partition by product order by commit) as after
+            from change order by commit""",
+        "order_events": """
+            select commit, 20 * commit as seq, i as order_id, 1 as delta, 'k' || i as order_key,
+                   '00000000-0000-0000-0000-' || lpad(i::varchar, 12, '0') as customer, 10 * count(*) as total
+            from sale group by commit, i order by commit""",
+        "line_events": """
+            select commit, i as order_id, product, 1 as delta, 1 as delta_rows, 10 as amount
+            from sale order by commit""",
+        "movement_events": "select commit, i as order_id, product, -1 as delta from sale order by commit",
+    }
+    target = folder / "events"
+    target.mkdir()
+    with duckdb.connect(str(folder / "making.duckdb")) as db:
+        db.execute(f"set temp_directory = {quoted(folder / 'spill')}")
+        for table, columns in EVENTS.items():
+            query = made[table].replace("$plenty", str(PLENTY)).replace("$scarce", str(SCARCE_UNITS))
+            query = query.replace("$units", str(PLENTY_UNITS))
+            typed = ", ".join(f"{name}::{kind} as {name}" for name, kind in columns.items())
+            path = quoted(target / f"{table}.parquet")
+            db.execute(f"copy (select {typed} from ({query})) to {path} (format parquet, compression zstd)")
+
+
+def write_no_changes(folder: Path) -> None:
+    """Write an empty ``changes.parquet``, for whoever has the events already, and what else a run has."""
+    with duckdb.connect() as db:
+        db.execute(f"copy ({empty_table(CHANGES)}) to {quoted(folder / 'changes.parquet')} (format parquet)")
+    _write_facts(folder)
+
+
 def write_changes(folder: Path) -> None:
     """Write ``changes.parquet``: the row changes as the log tells them, text and all."""
     at = "'2026-09-21 14:13:20+00'"
@@ -114,7 +157,7 @@ def write_changes(folder: Path) -> None:
         db.execute(f"""
             copy (
               with shelf as (
-                select product, case when product >= {PLENTY} then {SCARCE_UNITS} else 1000000 end as units
+                select product, case when product >= {PLENTY} then {SCARCE_UNITS} else {PLENTY_UNITS} end as units
                 from (select distinct product from item)
               ), sold as (
                 select *, units - row_number() over (partition by product order by commit) as after
@@ -148,6 +191,10 @@ def write_changes(folder: Path) -> None:
               )
               select commit, row_number() over (order by commit, part) as seq, relation, op, data from row
             ) to {quoted(folder / "changes.parquet")} (format parquet, compression zstd)""".replace("$at", quoted(at)))
+    _write_facts(folder)
+
+
+def _write_facts(folder: Path) -> None:
     facts = {"seed": 1, "start_us": START_US, "duration_s": 1.0, "unobservable": None}
     (folder / FACTS).write_text(json.dumps(facts))
     save_catalogue(CATALOGUE, folder / "catalogue.json")

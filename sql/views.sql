@@ -30,8 +30,7 @@ from (select commit, product, delta, sum(delta) over (partition by product order
 create table eventful as
 select order_id from order_events group by order_id having count(*) > 1 or min(delta) < 1
 union
-select line_events.order_id from line_events left join order_events using (order_id)
-where order_events.commit is distinct from line_events.commit;
+select order_id from line_events anti join order_events using (order_id, commit);
 
 -- Whether an order is live, one row for each commit that changed it.
 create table order_states as
@@ -42,7 +41,7 @@ from (select commit, order_id, sum(delta) as delta from order_events semi join e
       group by commit, order_id having sum(delta) <> 0);
 
 -- Every order that was ever live, before it is known who made it.
-create table lives as
+create view lives as
 with state as (
     select order_id, min(commit) filter (live) as born, arg_max(live, commit) as live_at_end,
            max(commit) filter (not live) as ended
@@ -94,14 +93,16 @@ left join attempts on attempts.attempt = commits.attempt
 left join (select born, any_value(attempt) as attempt, any_value(order_key) as order_key
            from strays group by born having count(distinct order_key) = 1) as stray on stray.born = commits.commit;
 
--- Every order that was ever live. `order_key` is the one of the attempt whose transaction made it so, by its tag.
+-- Every order that was ever live. `order_key` is the one of the attempt whose transaction made it so, by its tag; that
+-- attempt was `asked_us`, and `told_us` what `told` says.
 create table orders as
 select lives.order_id, coalesce(attempts.order_key, strays.order_key, claimed_key) as order_key, claimed_key, customer, total,
        lives.born, ts_us as born_us, coalesce(commits.attempt, strays.attempt) as attempt, ended, live_at_end,
        case when attempts.order_key is not null then 'tag' else coalesce(strays.attributed_by, 'none') end as attributed_by,
        tag is not null or coalesce(commits.attempt in (select attempt from probes), false)
            or coalesce(coalesce(attempts.order_key, strays.order_key, claimed_key) in (select order_key from probes), false)
-           as by_harness
+           as by_harness,
+       invoked_us as asked_us, returned_us as told_us, outcome as told, attempts.order_id as told_id
 from lives join commits on commits.commit = lives.born
 left join attempts on attempts.attempt = commits.attempt
 left join strays on strays.order_id = lives.order_id;
@@ -130,34 +131,17 @@ from line_events anti join eventful using (order_id) where delta <> 0
 union all
 select commit, order_id, product, units, delta from changed where delta <> 0;
 
--- What restocks added, by the transaction that did it: the units that were asked for, not those that came. A transaction
--- that leaves all stock as it was (an unknown product, a polite no) added nothing.
-create table restocked as
-select commit, product, quantity as units
-from operations join (select attempt as operation, min(commit) as commit
-                      from commits semi join stock_events using (commit) group by attempt) using (operation)
-where kind = 'restock';
+-- Commits that touch the lines or the life of more than one order, or of one that has more of a life than this commit. In all
+-- others whatever was done, was done for the one order that they made.
+create table mixed as
+select born as commit from orders group by born having count(*) > 1
+union
+select commit from order_events semi join eventful using (order_id)
+union
+select commit from line_events semi join eventful using (order_id);
 
--- What each commit did to a product, from three places: the stock, the live orders, the movements; and what it was to add.
-create table ledger as
-select commit, product, sum(stock) as stock, sum(sold) as sold, sum(moved) as moved, sum(added) as added
-from (select commit, product, delta as stock, 0 as sold, 0 as moved, 0 as added from stock_events
-      union all select commit, product, 0, delta, 0, 0 from sold
-      union all select commit, product, 0, 0, delta, 0 from movement_events
-      union all select commit, product, 0, 0, 0, units from restocked)
-group by commit, product;
-
--- What the harness itself put on the shelves. Its own transactions are in balance: what they change beyond the orders in
--- them (a cancellation that gives units back, orders that were there before) is supply.
-create table supply as
-select commit, product, stock + sold as delta, tag
-from ledger join commits using (commit) where tag is not null and stock + sold <> 0
-union all
-select commit, product, units, 'restock' from restocked;
-create table initial_stock as
-select product, sum(delta) as units from supply where tag in ('initial', 'stock') group by product;
-
--- What each order key asked for, summed by product; where products consist of others (`consumption`), by those. A journal whose writer was killed may lack the last lines: such a cart, which does not sum up to its total, is not known.
+-- What each order key asked for, summed by product; where products consist of others (`consumption`), by those. A journal
+-- whose writer was killed may lack the last lines: such a cart, which does not sum up to its total, is not known.
 create table carts as
 select order_key, coalesce(consumption.stock, product) as product, sum(quantity * coalesce(consumption.units, 1)) as units
 from request_lines left join consumption using (product) anti join (
@@ -166,14 +150,76 @@ from request_lines left join consumption using (product) anti join (
     group by order_key, total having sum(quantity * price::decimal(38, 9)) <> total::decimal(38, 9)) using (order_key)
 group by all;
 
+-- What restocks added, by the transaction that did it: the units that were asked for, not those that came. A transaction
+-- that leaves all stock as it was (an unknown product, a polite no) added nothing.
+create table restocked as
+select commit, product, quantity as units
+from operations join (select attempt as operation, min(commit) as commit
+                      from (select commit, attempt from commits
+                            where attempt in (select operation from operations where kind = 'restock'))
+                      semi join stock_events using (commit) group by attempt) using (operation)
+where kind = 'restock';
+
+-- What each commit did to a product, from three places: the stock, the live orders, the movements; and what it was to add.
+create view entries as
+select commit, product, delta as stock, 0 as sold, 0 as moved, 0 as added from stock_events
+union all select commit, product, 0, delta, 0, 0 from sold
+union all select commit, product, 0, 0, delta, 0 from movement_events
+union all select commit, product, 0, 0, 0, units from restocked;
+create view ledger as
+select commit, product, sum(stock) as stock, sum(sold) as sold, sum(moved) as moved, sum(added) as added
+from entries group by commit, product;
+
+-- Commits that are not plain. A plain one made one order and did nothing else: the order's lines are its cart, each is
+-- deducted from the stock, and each has its own movement. Nearly all are, so whatever looks for something broken looks only
+-- at the others. Each comparison is between rows of which a plain commit has one a product.
+create table odd_commits as
+select commit from mixed
+union
+select coalesce(line.commit, stock.commit) from line_events as line full join stock using (commit, product)
+where line.delta is distinct from -stock.delta
+union
+select coalesce(line.commit, moved.commit)
+from (select * from line_events where (select has_movements from settings)) as line
+full join movement_events as moved using (commit, product)
+where line.delta is distinct from -moved.delta or line.order_id <> moved.order_id
+union
+select coalesce(line.commit, cart.commit) from line_events as line full join (   -- an order without a cart is none
+    select born as commit, product, coalesce(units, 1) as units
+    from (select born, order_key from orders where not by_harness) left join carts using (order_key)) as cart using (commit, product)
+where line.delta is distinct from cart.units
+union
+select commit from restocked;
+
+-- The ledger's rows in which the places do not agree at once, and those of restocks: all that can break a balance.
+create table uneven as
+select commit, product, sum(stock) as stock, sum(sold) as sold, sum(moved) as moved, sum(added) as added
+from entries semi join odd_commits using (commit) group by commit, product
+having sum(stock) + sum(sold) <> 0 or sum(moved) <> sum(stock) or sum(added) <> 0;
+
+-- What the harness itself put on the shelves. Its own transactions are in balance: what they change beyond the orders in
+-- them (a cancellation that gives units back, orders that were there before) is supply.
+create table supply as
+select commit, product, stock + sold as delta, tag
+from uneven join commits using (commit) where tag is not null and stock + sold <> 0
+union all
+select commit, product, units, 'restock' from restocked;
+create table initial_stock as
+select product, sum(delta) as units from supply where tag in ('initial', 'stock') group by product;
+
 -- One row an order key that was attempted: its final answer, and how long its buyer waited for it, retries included,
 -- from when it was due (open model) or first invoked.
 create table order_results as
-with result as (
+with several as (
+    select order_key from attempts group by order_key having count(*) > 1
+), result as (
     select order_key, min(invoked_us) as invoked_us, max(returned_us) as returned_us, count(*) as tries,
            arg_max(outcome, try_no) as outcome, arg_max(attempt, try_no) as last_attempt,
            max(invoked_us + duration_us) as answered_us, any_value(phase) as attempted_in
-    from attempts group by order_key
+    from attempts semi join several using (order_key) group by order_key
+    union all
+    select order_key, invoked_us, returned_us, 1, outcome, attempt, invoked_us + duration_us, phase
+    from attempts anti join several using (order_key)
 )
 select order_key, coalesce(requests.phase, attempted_in) as phase, coalesce(order_class, 'valid') as order_class, due_us,
        invoked_us, returned_us, tries, outcome, last_attempt, answered_us - coalesce(due_us, invoked_us) as latency_us
@@ -183,32 +229,35 @@ from result left join requests using (order_key);
 -- own transactions are in balance by definition. A restock that writes no movement keeps them for orders alone.
 create table drift as
 with off as (
-    select 'conservation' as kind, commit, product, stock + sold - added as off from ledger where stock + sold <> added
+    select 'conservation' as kind, commit, product, stock + sold - added as off from uneven where stock + sold <> added
     union all
-    select 'movements', commit, product, moved - stock from ledger, settings
+    select 'movements', commit, product, moved - stock from uneven, settings
     where has_movements and moved <> stock and not (added <> 0 and moved = 0)
 )
 select kind, product, commit, ts_us, off, sum(off) over (partition by kind, product order by commit) as discrepancy
 from off join commits using (commit) where tag is null;
 
--- The last commit by an instant of the wall clock. Timestamps are not quite in commit order: the last in commit order counts.
+-- The last commit by an instant of the wall clock, for flows of several transactions and shops that repair later. Timestamps are not quite in commit order: the last in commit order counts.
 create table instants as
 select ts_us, max(commit) as commit
-from (select ts_us, max(commit) over (order by ts_us, commit) as commit from commits) group by ts_us;
+from (select ts_us, max(commit) over (order by ts_us, commit) as commit
+      from (select * from commits where (select multi_step or eventual from settings))) group by ts_us;
 
 -- When nothing can be done for an attempt any more: its answer came, or its last commit, if that is later. Behind HTTP an
--- attempt without an answer may go on for ever.
+-- attempt without an answer may go on for ever. For flows of several transactions only.
 create view attempt_ends as
 select attempt, greatest(coalesce(case when outcome <> 'unknown' or not has_strays then returned_us end, 9223372036854775807), coalesce(last_us, 0))
            as work_ends_us
-from attempts left join (select attempt, max(ts_us) as last_us from commits where attempt is not null group by attempt)
-    using (attempt), (select count(*) > 0 as has_strays from strays);
+from (select * from attempts where (select multi_step from settings))
+left join (select attempt, max(ts_us) as last_us from commits
+           where attempt is not null and (select multi_step from settings) group by attempt) using (attempt),
+     (select count(*) > 0 as has_strays from strays);
 
 -- For flows of several transactions: when nobody was between two steps of an order of a product.
 create table quiet as
 with activity as (
     select product, invoked_us as from_us, work_ends_us as to_us
-    from (select * from attempts where (select multi_step from settings))
+    from attempts
     join carts using (order_key) join attempt_ends using (attempt)
 ), busy as (
     select product, from_us, max(to_us) over (partition by product order by from_us
@@ -258,14 +307,22 @@ where eventual and discrepancy <> 0
 -- Questions about the stock over a stretch of time: could a buyer have met too little? Asked for each "sold out" that the
 -- stock at its end does not explain at once, and for each order that was turned away; `asked_for` tells them apart.
 create table doubted as
-with refusal as (
+with refused as (
+    select attempt, order_key, invoked_us, returned_us
+    from attempts where outcome = 'sold_out' and returned_us is not null
+), owner as (
+    select order_key from orders semi join refused using (order_key) where not by_harness
+), refusal as (
     select attempt, order_key, product, units as wanted, invoked_us as from_us, returned_us as to_us,
-           order_key in (select order_key from orders where not by_harness) and claims_key as has_own
-    from attempts join carts using (order_key) join requests using (order_key), settings
-    where outcome = 'sold_out' and order_class = 'valid' and returned_us is not null
+           order_key in (select order_key from owner) and claims_key as has_own
+    from refused join (select * from carts semi join refused using (order_key)) as carts using (order_key)
+    join (select order_key from requests semi join refused using (order_key) where order_class = 'valid') as requests
+         using (order_key), settings
 ), at_end as (
     select refusal.*, after
-    from refusal asof left join (select product, ts_us, after from stock anti join shared_products using (product)
+    from refusal asof left join (select product, ts_us, after
+                                 from (select * from stock semi join (select distinct product from refusal) using (product)
+                                                           anti join shared_products using (product))
                                  join commits using (commit)) as shelf
       on shelf.product = refusal.product and shelf.ts_us <= to_us
 ), plain as (
@@ -325,15 +382,21 @@ with asked as (
 ), step as (
     select asked_for, attempt, order_key, product, wanted, entry, unnest(range(first_n, last_n + 1)) as n
     from span where entry is not null
+), maker as (   -- the commits of the keys that are asked about
+    select commit, order_key, tag from made_by
+    where commit in (select commit from commits join (select attempt from attempts semi join doubted using (order_key))
+                            using (attempt)
+                     union all select born from strays)
+      and order_key in (select order_key from doubted)
 ), own as (   -- what the key's own attempts took (or gave back), until somebody else ended the order
-    select made_by.order_key, product, made_by.commit, -delta as units, coalesce(ended_by_others, 9223372036854775807) as until
-    from stock join made_by using (commit)
-    left join (select orders.order_key, min(ended) as ended_by_others
-               from orders join made_by as ending on ending.commit = ended
-               where ending.order_key is distinct from orders.order_key group by orders.order_key) as cut
-      on cut.order_key = made_by.order_key, settings
+    select maker.order_key, product, maker.commit, -delta as units, coalesce(ended_by_others, 9223372036854775807) as until
+    from stock join maker using (commit)
+    left join (select ended.order_key, min(ended) as ended_by_others
+               from (select order_key, ended from orders where ended is not null) as ended
+               join made_by as ending on ending.commit = ended
+               where ending.order_key is distinct from ended.order_key group by ended.order_key) as cut
+      on cut.order_key = maker.order_key, settings
     where claims_key and tag is null and product not in (select product from shared_products)
-      and made_by.order_key in (select order_key from doubted)
 ), met as (
     select step.asked_for, step.attempt, step.product, step.wanted, step.entry, w.commit,
            w.after + coalesce((select sum(own.units) from own where own.order_key = step.order_key
@@ -364,8 +427,8 @@ from (select max(before_us - ts_us) as worst
 union all
 select 'clock', format('{} of {} acknowledged orders carry a time outside their attempt: the clocks of the buyers and of the '
                        'server differ', outside, total)
-from (select count(*) as total, count(*) filter (born_us < invoked_us or born_us > returned_us) as outside
-      from orders join attempts using (attempt) where outcome = 'ok' and attributed_by = 'tag')
+from (select count(*) as total, count(*) filter (born_us < asked_us or born_us > told_us) as outside
+      from orders where told = 'ok' and attributed_by = 'tag')
 where outside > 2 and outside * 2 > total;
 
 -- How each fault was recovered from, from its end to the next one's start: until the first order that went through, and until

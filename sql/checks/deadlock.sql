@@ -25,12 +25,15 @@ order by only_a_warning, happened_at;
 
 -- exercised
 with several as (
-    select order_key, list(product order by product)[:8] as products from carts group by order_key having count(*) > 1
+    select order_key, count(*) as products from carts group by order_key having count(*) > 1
+), item as (   -- of a large cart the first eight will do
+    select order_key, product from carts semi join (select order_key from several where products <= 8) using (order_key)
+    union all
+    select order_key, product from carts semi join (select order_key from several where products > 8) using (order_key)
+    qualify row_number() over (partition by order_key order by product) <= 8
 ), pair as (   -- each two products of a cart
     select order_key, one.product as first_product, other.product as second_product
-    from (select order_key, unnest(products) as product from several) as one
-    join (select order_key, unnest(products) as product from several) as other using (order_key)
-    where one.product < other.product
+    from item as one join item as other using (order_key) where one.product < other.product
 ), meeting as (   -- did another order of the same two begin earlier, and end later than this one began?
     select order_key, invoked_us, max(ended_us) over earlier as busy_until, arg_max(order_key, ended_us) over earlier as by_key
     from (select order_key, first_product, second_product, invoked_us,

@@ -31,15 +31,23 @@ with several as (
 ), suspect as (   -- units can go beyond the cart only by a second commit of a key, or by one that is out of balance
     select order_key from many
     union select order_key from several
-    union select order_key from made_by semi join drift using (commit) where order_key is not null
+    union select order_key from made_by where commit in (select commit from drift) and order_key is not null
+), maker as (   -- their commits
+    select commit, order_key, tag from made_by
+    where commit in (select commit from commits join (select attempt from attempts semi join suspect using (order_key))
+                            using (attempt)
+                     union all select born from strays)
+      and order_key in (select order_key from suspect)
 ), taken as (
     select order_key, product, -sum(delta) as units, max(commit) as commit
-    from stock join (select made_by.* from made_by semi join suspect using (order_key)) as made_by using (commit)
+    from stock join maker using (commit)
     where tag is null group by order_key, product
 ), given_up as (   -- by a cancellation that is not this key's own: those units may be taken once more
     select orders.order_key, product, -sum(delta) as units
-    from sold join orders using (order_id) left join made_by on made_by.commit = sold.commit
-    where delta < 0 and orders.order_key in (select order_key from suspect)
+    from (select * from sold where delta < 0) as sold join orders using (order_id)
+    left join (select * from made_by where commit in (select commit from sold where delta < 0)) as made_by
+      on made_by.commit = sold.commit
+    where orders.order_key in (select order_key from suspect)
       and made_by.order_key is distinct from orders.order_key
     group by orders.order_key, product
 ), beyond as (

@@ -17,8 +17,13 @@ with shrunk as (   -- live orders that a transaction, not the harness's, took un
     where most > at_end group by order_id
 ), fine as (   -- acknowledged attempts whose own transaction made the order, which still stands whole
     select orders.attempt from orders anti join shrunk using (order_id) where live_at_end and not by_harness
+), agreed as (   -- told the id of the order that this very attempt made, which carries its key, if any: nothing to look into
+    select attempt from orders anti join shrunk using (order_id)
+    where live_at_end and not by_harness and attributed_by = 'tag' and told = 'ok' and told_id = order_id
+      and (claimed_key is null or claimed_key = order_key)
+      and order_key not in (select order_key from requests where order_class = 'reused_key')
 ), yes as (
-    select attempt, order_key, order_id, returned_us from attempts
+    select attempt, order_key, order_id, returned_us from attempts anti join agreed using (attempt)
     where outcome = 'ok' and order_key not in (select order_key from requests where order_class = 'reused_key')
 ), doubt as (
     select order_key, min(order_id) as order_id, min(returned_us) as returned_us, min(attempt) as attempt
@@ -43,10 +48,11 @@ with shrunk as (   -- live orders that a transaction, not the harness's, took un
     where (owner <> order_key
            or attributed_by = 'tag' and claimed_key <> order_key and claimed_key in (select order_key from requests))
       -- what a shop answers may be another number than the order's id: then few are their own
-      and (select count(*) filter (owner = order_key) * 2 > count(*) from told)
+      and (select count(*) filter (owner = order_key) * 2 + (select count(*) from agreed) > count(*) from told)
 ), verdict as (
     select order_key, order_id, returned_us, attempt, stored_id, commit, problem from mixed_up
-    where order_key in (select order_key from fine join attempts using (attempt))
+    where order_key in (select order_key from fine join (select * from attempts semi join mixed_up using (order_key))
+                                                   using (attempt))
     union all
     select doubt.order_key, doubt.order_id, doubt.returned_us, doubt.attempt, best.order_id, coalesce(ended, shrunk.commit),
            case when best.order_id is null then 'acknowledged, but never committed'

@@ -12,7 +12,8 @@ with suspect as (
 ), balance as (
     select commit, product, ts_us, sum(ledger.sold) over so_far as units_on_orders,
            sum(case when tag is not null then ledger.stock + ledger.sold else added end) over so_far as supplied
-    from ledger semi join suspect using (product) join commits using (commit)
+    from (select commit, product, sum(stock) as stock, sum(sold) as sold, sum(added) as added
+          from entries semi join suspect using (product) group by commit, product) as ledger join commits using (commit)
     window so_far as (partition by product order by commit)
 ), at_rest as (
     select balance.* from balance, settings where not multi_step and not eventual

@@ -10,16 +10,17 @@
 
 -- violations
 with off as (   -- one transaction an order: commits that do not add up, before they are looked at more closely
-    select commit from ledger, settings where stock + sold <> 0 or (moves_by_order and sold + moved <> 0)
+    select commit from uneven, settings where stock + sold <> 0 or (moves_by_order and sold + moved <> 0)
     union
     select commit from (
-        select born as commit, order_id, product, units as cart, 0 as lines from orders join carts using (order_key)
-        where not by_harness
+        select born as commit, order_id, product, units as cart, 0 as lines
+        from (select * from orders semi join odd_commits on odd_commits.commit = born where not by_harness)
+        join carts using (order_key)
         union all
-        select commit, order_id, product, 0, units from sold)
+        select commit, order_id, product, 0, units from sold semi join odd_commits using (commit))
     group by commit, order_id, product having sum(cart) <> sum(lines)
     union
-    select born from orders anti join sold using (order_id)
+    select born from orders semi join odd_commits on odd_commits.commit = born anti join sold using (order_id)
 ), work as (   -- flows: when somebody was at work on an order key
     select order_key, attempt, invoked_us, work_ends_us,
            max(work_ends_us) over (partition by order_key order by invoked_us, attempt

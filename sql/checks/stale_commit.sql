@@ -9,10 +9,10 @@
 
 -- violations
 with outside as (
-    select orders.order_id, invoked_us, returned_us, outcome
-    from orders join attempts using (attempt)
+    select order_id, asked_us as invoked_us, told_us as returned_us, told as outcome
+    from orders
     where attributed_by = 'tag'
-      and (born_us < invoked_us or (outcome = 'ok' and born_us > returned_us))
+      and (born_us < asked_us or (told = 'ok' and born_us > told_us))
     union all
     select stray.order_id, min(invoked_us), max(returned_us), string_agg(outcome, ', ' order by attempts.attempt)
     from (select order_id, order_key, born_us from orders where attributed_by in ('order_key', 'customer', 'order_id')) as stray
@@ -21,9 +21,10 @@ with outside as (
     having not bool_or(born_us >= invoked_us and (outcome <> 'ok' or born_us <= returned_us))
     union all   -- a retry was given this order before it was there
     select orders.order_id, invoked_us, returned_us, outcome
-    from orders join attempts using (order_key)
-    where order_key in (select order_key from order_results where tries > 1) and attributed_by <> 'none' and outcome = 'ok'
-      and attempts.order_id = orders.order_id and attempts.attempt is distinct from orders.attempt and returned_us < born_us
+    from orders join (
+        select * from attempts semi join (select order_key from order_results where tries > 1) using (order_key)
+        where outcome = 'ok') as attempts using (order_key)
+    where attributed_by <> 'none' and attempts.order_id = orders.order_id and attempts.attempt is distinct from orders.attempt and returned_us < born_us
 )
 select order_key, outside.order_id, orders.attempt, outcome as answered, born as commit, lsn, clock(born_us) as committed,
        clock(invoked_us) as invoked, clock(returned_us) as returned,

@@ -7,8 +7,14 @@
 -- exercised by: Orders with a total that buyers made.
 
 -- violations
-with goods as (
-    select order_id, sum(amount) as at_end from line_events group by order_id
+with plain as (   -- commits that made one order and nothing else: its lines are those of the commit
+    select commit, sum(amount) as goods from line_events group by commit
+), suspect as (
+    select order_id from orders semi join mixed on mixed.commit = born
+    union
+    select order_id from orders left join plain on plain.commit = born where total <> coalesce(goods, 0)
+), goods as (
+    select order_id, sum(amount) as at_end from line_events semi join suspect using (order_id) group by order_id
 ), at_birth as (
     select orders.order_id, sum(line_events.amount) as goods, any_value(first_total) as first_total
     from orders semi join eventful using (order_id)
@@ -18,7 +24,7 @@ with goods as (
     group by orders.order_id
 ), found as (
     select orders.order_id, 'at the end' as seen, total, coalesce(at_end, 0) as goods
-    from orders left join goods using (order_id), settings, (select max(ts_us) as end_us from commits)
+    from orders semi join suspect using (order_id) left join goods using (order_id), settings, (select max(ts_us) as end_us from commits)
     where live_at_end and total <> coalesce(at_end, 0) and (not eventual or born_us + coalesce(eventual_limit_us, 0) < end_us)
     union all
     select order_id, 'when it was made', first_total, coalesce(goods, 0)

@@ -11,7 +11,7 @@ from doorbuster.config.parameters import Statement
 from doorbuster.drive.tagging import TAG_PARAMETER, is_tagged_by_setting, tagged
 from doorbuster.model.contract import Operation, Place
 from doorbuster.model.order import Line, Order
-from doorbuster.record.wal import ATTEMPT_TAG
+from doorbuster.record.log_text import ATTEMPT_TAG
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pglast.stream import RawStream
 from pglast.visitors import Visitor
 
 from doorbuster.config.parameters import Statement, parse_parameters
-from doorbuster.record.wal import PREFIX
+from doorbuster.record.log_text import PREFIX
 
 TAG_PARAMETER = "doorbuster_tag"
 _EMIT = f"doorbuster_tag as materialized (select pg_logical_emit_message(true, '{PREFIX}', :{TAG_PARAMETER}::text))"

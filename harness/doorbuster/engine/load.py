@@ -102,6 +102,7 @@ async def _in_shop(
     items = shelf(contract, workload_of(scenario))
     async with open_shop(site.server, template, name, contract, items, live=stage.options.is_live) as shop:
         with facts(folder, stage.seed) as known:
+            shop.follow_log(folder)
             try:
                 house = stage.house
                 async with open_links(

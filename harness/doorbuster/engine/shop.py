@@ -17,6 +17,7 @@ from doorbuster.drive.sql_buyer import Target
 from doorbuster.drive.tagging import install_tag_triggers
 from doorbuster.drive.workload import ShelfItem
 from doorbuster.engine.errors import HarnessError, UsageError
+from doorbuster.engine.log_keeper import LogKeeper
 from doorbuster.engine.lookout import Lookout
 from doorbuster.model.contract import Contract
 from doorbuster.model.server import Server
@@ -24,7 +25,8 @@ from doorbuster.postgres.connect import TROUBLE
 from doorbuster.postgres.databases import Databases
 from doorbuster.record.catalogue import Table, UnreadableTable, read_catalogue, save_catalogue
 from doorbuster.record.live_log import SUFFIX
-from doorbuster.record.wal import Unobservable, leave_no_log, open_witness, read_log
+from doorbuster.record.log_text import Unobservable, leave_no_log
+from doorbuster.record.wal import open_witness
 
 GRACE_S = 5.0
 _TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
@@ -41,6 +43,7 @@ class Shop:
     slot: str
     lookout: Lookout
     sessions: str
+    log: LogKeeper
     no_log: str | None = None
 
     async def close_and_read(self, folder: Path) -> str | None:
@@ -55,12 +58,22 @@ class Shop:
             await self.lookout.report(folder, self.connection)
             await self._end_sessions()
             if reason is None:
-                await read_log(self.connection, self.slot, self.tables, folder)
+                await self.log.finish(self.connection, folder)
         except (Unobservable, *TROUBLE) as problem:
             reason = f"the log could not be read: {problem}"
         if reason is not None:
             leave_no_log(folder)
         return reason
+
+    def follow_log(self, folder: Path) -> None:
+        """Have the log read into ``folder`` whenever there is much of it, from now on."""
+        if self.no_log is None:
+            self.log.follow(folder)
+
+    async def stop_watching(self) -> None:
+        """End what runs beside the orders."""
+        await self.lookout.stop()
+        await self.log.stop()
 
     async def _sessions_end(self) -> None:
         """Give buyers' sessions time to end; one that waits for a lock outlives its client and commits."""
@@ -105,7 +118,7 @@ async def open_shop(
             yield shop
         finally:
             if shop is not None:
-                await shop.lookout.stop()
+                await shop.stop_watching()
             await _drop_slot(connection, name)
             await _drop_slot(connection, name + SUFFIX)
             connection.terminate()
@@ -135,7 +148,7 @@ async def reconnected(shop: Shop) -> AsyncIterator[Shop]:
 
 async def close_shop(shop: Shop) -> None:
     """Close the log of a shop that :func:`open_on` opened."""
-    await shop.lookout.stop()
+    await shop.stop_watching()
     await _drop_slot(shop.connection, shop.slot)
 
 
@@ -170,4 +183,5 @@ async def open_on(
         raise HarnessError(f"the log cannot be opened: {problem}") from None
     lookout = Lookout(server, target, sessions_of(contract))
     lookout.start()
-    return Shop(target, connection, tables, slot, lookout, sessions_of(contract), no_log)
+    keeper = LogKeeper(slot, tables, target)
+    return Shop(target, connection, tables, slot, lookout, sessions_of(contract), keeper, no_log)

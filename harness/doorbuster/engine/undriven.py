@@ -2,8 +2,8 @@
 
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
+from doorbuster.record.log_text import leave_no_log
 from doorbuster.record.seal import seal_journals
-from doorbuster.record.wal import leave_no_log
 
 
 def leave_undriven(stage: Stage, reason: str) -> None:

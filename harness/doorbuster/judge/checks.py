@@ -88,7 +88,7 @@ def _query(text: str, start: int, end: int, place: str) -> tuple[str, int]:
     line = text.count("\n", 0, begin) + 1
     query = query.rstrip(";").rstrip()
     if not query:
-        raise BadCheck(f"{place}, line {text.count(chr(10), 0, start) + 2}: the query is empty")
+        raise BadCheck(f"{place}, line {line}: the query is empty")
     return query, line
 
 

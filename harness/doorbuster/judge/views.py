@@ -23,7 +23,8 @@ from doorbuster.record.catalogue import Table
 from doorbuster.record.seal import empty_table, quoted
 from doorbuster.record.tables import FIRST_OPERATION, LATER, TABLES
 
-MEMORY_LIMIT = "2GiB"
+# Of a process that stays within 2 GiB.
+MEMORY_LIMIT = "1600MiB"
 # Stored tables up to this size are read once; larger ones stay on disk, so that memory does not bound a run. So does
 # the text of the log, which is only read to make tables of it.
 _RESIDENT_BYTES = 64 << 20

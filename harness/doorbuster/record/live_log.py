@@ -12,8 +12,9 @@ import asyncpg
 import duckdb
 
 from doorbuster.record.catalogue import Table
+from doorbuster.record.log_text import LogParts
 from doorbuster.record.seal import quoted
-from doorbuster.record.wal import PEEK, write_log
+from doorbuster.record.wal import PEEK
 
 MOST_CHANGES = 20_000
 SUFFIX = "_live"
@@ -32,7 +33,7 @@ class LiveLog:
         """Peek the next stretch into a CSV file; the file's name. Parse it with :meth:`parse`, in a thread."""
         raw = self._folder / "stretch.csv"
         await connection.copy_from_query(
-            PEEK.format(most=MOST_CHANGES), self._slot, output=str(raw), format="csv", timeout=60
+            PEEK, self._slot, MOST_CHANGES, output=str(raw), format="csv", timeout=60
         )
         return str(raw)
 
@@ -40,7 +41,9 @@ class LiveLog:
         """Turn what was peeked into ``commits.parquet`` and ``changes.parquet``; how many new commits there are."""
         if Path(raw).stat().st_size == 0:
             return 0
-        write_log(Path(raw), self._tables, self._folder)
+        stretch = LogParts(self._folder, self._tables)
+        stretch.add(Path(raw))
+        stretch.join()
         with duckdb.connect() as reader:
             path = quoted(self._folder / "commits.parquet")
             ((new, last),) = reader.execute(

@@ -1,33 +1,37 @@
 """The write-ahead log as a witness: every committed transaction, in commit order, with its row changes.
 
-Rules and the experiments behind them: docs/soundness.md. In short: the slot is made before the shelves are stocked; the
-log is peeked, never consumed; a reading counts only if it holds the end marker; order is slot order, never timestamps.
+Rules and the experiments behind them: docs/soundness.md. In short: the slot is made before the shelves are stocked;
+what is read is peeked, and the slot is told that it may forget a chunk only when that chunk is in Parquet; a reading
+counts only if it holds the end marker; order is slot order, never timestamps.
 """
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
-import duckdb
 
 from doorbuster.record.catalogue import Table
-from doorbuster.record.seal import empty_table, quoted, write_parquet
-from doorbuster.record.tables import CHANGES, COMMITS
+from doorbuster.record.log_text import END, PREFIX, LogParts
 
-SLOT = "doorbuster"
-PREFIX = "doorbuster"
-ATTEMPT_TAG = "a"  # a<attempt> tags a buyer's transaction; h<word> one of the harness's own
-END = "end"
-_TRUNCATE = r"""^table (?:"(?:[^"]|"")*"|[^:"])+: TRUNCATE: [^']*$"""
+# Rows of the slot in one chunk, some ten an order: it ends with the transaction in which it gets that long. Each chunk
+# is decoded from the last point at which the server knew all running transactions, so many small ones would cost more.
+CHUNK_ROWS = 1_000_000
 PEEK = """
-select n, lsn::text, xid::text, data
-from pg_logical_slot_peek_changes($1, null, {most}, 'include-timestamp', 'on', 'include-xids', 'on')
+select n, lsn::text, (lsn - '0/0')::bigint, xid::text, data
+from pg_logical_slot_peek_changes($1, null, $2, 'include-timestamp', 'on', 'include-xids', 'on')
      with ordinality as change (lsn, xid, data, n)
 """
-
-
-class Unobservable(Exception):
-    """The log could not be read whole; the message says why. What depends on it must not be called a pass."""
+_FORGET = "select pg_replication_slot_advance($1, '0/0'::pg_lsn + $2::bigint::numeric)"
+# A slot keeps the log from the last point at which it knew all running transactions; left alone the server notes such a
+# point every 15 seconds.
+_NOTE_RUNNING = """
+do $$ begin perform pg_log_standby_snapshot(); exception when undefined_function or insufficient_privilege then end $$
+"""
+_HELD = """
+select coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint
+from pg_replication_slots where slot_name = $1
+"""
 
 
 def tag(word: str) -> str:
@@ -54,98 +58,60 @@ async def open_witness(connection: asyncpg.Connection, tables: Sequence[Table], 
                 await connection.execute(f"update {table.printed} set {first.printed} = {first.printed}")
 
 
-async def read_log(connection: asyncpg.Connection, slot: str, tables: Sequence[Table], folder: Path) -> None:
-    """Write ``commits.parquet`` and ``changes.parquet``: all that committed since :func:`open_witness`.
+class LogReader:
+    """Reads one slot into ``folder``, chunk by chunk; not for two readers at once.
 
-    Raises:
-        Unobservable: the end marker is missing, a table was truncated, or a change could not be told apart.
+    The rows of a chunk go to a file, then to Parquet; only then is the slot told to forget them. A server that is
+    killed in between sends them again, and :class:`LogParts` drops what it has. So nothing is lost or doubled, and
+    neither this process's memory nor what the slot holds back grows with the run.
     """
-    # A commit made without waiting for the flush is decoded only once the log is flushed: this one waits.
-    async with connection.transaction():
-        await connection.execute("set local synchronous_commit = on")
-        await connection.execute(tag(END))
-    await connection.execute("set timezone = 'UTC'")
-    raw = folder / "log.csv"
-    await connection.copy_from_query(PEEK.format(most="null"), slot, output=str(raw), format="csv", timeout=600)
-    try:
-        convert_log(raw, tables, folder)
-    finally:
-        raw.unlink(missing_ok=True)
 
+    def __init__(self, slot: str, tables: Sequence[Table], folder: Path) -> None:
+        self._slot = slot
+        self._raw = folder / "log.csv"
+        self._parts = LogParts(folder, tables)
 
-def leave_no_log(folder: Path) -> None:
-    """Write the two files without a row, where the log could not be read: the run says why, and can be judged."""
-    with duckdb.connect() as connection:
-        for name, columns in (("commits", COMMITS), ("changes", CHANGES)):
-            write_parquet(connection, empty_table(columns), folder / f"{name}.parquet")
+    async def held_bytes(self, connection: asyncpg.Connection) -> int:
+        """How much log the slot keeps the server from throwing away."""
+        return int(await connection.fetchval(_HELD, self._slot) or 0)
 
+    async def read_chunk(self, connection: asyncpg.Connection, most: int = CHUNK_ROWS) -> int:
+        """Read a chunk, and let the slot forget it; how many rows it had.
 
-def convert_log(raw: Path, tables: Sequence[Table], folder: Path) -> None:
-    """Turn the whole log as CSV (n, lsn, xid, data) into the two Parquet files.
+        Raises:
+            asyncpg.PostgresError, OSError: the server is gone, or its log; what was read before stays.
+        """
+        await connection.execute(_NOTE_RUNNING)
+        rows = await self._add(connection, most)
+        if rows:
+            await connection.execute(_FORGET, self._slot, self._parts.position)
+        return rows
 
-    Raises:
-        Unobservable: it is not whole, or holds what cannot be told apart.
-    """
-    with duckdb.connect() as connection:
-        _write_log(connection, raw, tables, folder)
-        _require(connection, folder)
+    async def finish(self, connection: asyncpg.Connection, most: int = CHUNK_ROWS) -> None:
+        """Read the rest, and write ``commits.parquet`` and ``changes.parquet``: all since :func:`open_witness`.
 
+        Raises:
+            Unobservable: the end marker is missing, or a table was truncated; the files are written all the same.
+        """
+        # A commit made without waiting for the flush is decoded only once the log is flushed: this one waits.
+        async with connection.transaction():
+            await connection.execute("set local synchronous_commit = on")
+            await connection.execute(tag(END))
+        while not self._parts.has_end:
+            rows = await self._add(connection, most)
+            if not rows:
+                break
+            if not self._parts.has_end:
+                await connection.execute(_FORGET, self._slot, self._parts.position)
+        await asyncio.to_thread(self._parts.join)
+        self._parts.require_whole()
 
-def write_log(raw: Path, tables: Sequence[Table], folder: Path) -> None:
-    """As :func:`convert_log`, for a stretch of the log that ends anywhere between two transactions."""
-    with duckdb.connect() as connection:
-        _write_log(connection, raw, tables, folder)
-
-
-def _write_log(connection: duckdb.DuckDBPyConnection, raw: Path, tables: Sequence[Table], folder: Path) -> None:
-    connection.execute("set TimeZone = 'UTC'")
-    columns = "{'n': 'BIGINT', 'lsn': 'VARCHAR', 'xid': 'BIGINT', 'data': 'VARCHAR'}"
-    connection.execute(f"""
-        create table log as
-        select *, count(*) filter (starts_with(data, 'BEGIN ')) over (order by n) as commit
-        from read_csv({quoted(raw)}, columns = {columns}, header = false, delim = ',', quote = '"', escape = '"',
-                      auto_detect = false, max_line_size = 200000000)""")
-    _convert_commits(connection, folder)
-    _convert_changes(connection, tables, folder)
-
-
-def _convert_commits(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    connection.execute(rf"""
-        create table commits as
-        with ends as (
-            select commit, lsn, xid, epoch_us(regexp_extract(data, '\(at (.*)\)$', 1)::timestamptz) as ts_us
-            from log where starts_with(data, 'COMMIT ')
-        ), tags as (
-            select commit, min(regexp_extract(data, 'content:(.*)$', 1, 's')) as content
-            from log where starts_with(data, 'message: transactional: 1 prefix: {PREFIX}, sz: ')
-            group by commit
-        )
-        select ends.commit, lsn, xid, ts_us,
-               case when starts_with(content, '{ATTEMPT_TAG}') then try_cast(content[2:] as bigint) end as attempt,
-               case when starts_with(content, 'h') then content[2:] end as tag
-        from ends left join tags using (commit) order by ends.commit""")
-    write_parquet(connection, "select * from commits order by commit", folder / "commits.parquet")
-
-
-def _convert_changes(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table], folder: Path) -> None:
-    connection.execute("create table relations (relation varchar, head varchar)")
-    for table in tables:
-        connection.execute("insert into relations values (?, ?)", [table.printed, f"table {table.printed}: "])
-    query = r"""
-        select commit, n as seq, relation, regexp_extract(data[length(head) + 1:], '^([A-Z]+): ?', 1) as op,
-               regexp_replace(data[length(head) + 1:], '^[A-Z]+: ?', '') as data
-        from log join relations on starts_with(data, head)
-        order by n"""
-    write_parquet(connection, query, folder / "changes.parquet")
-
-
-def _require(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    if not _one(connection, f"select count(*) from commits where tag = {quoted(END)}"):
-        raise Unobservable("the log was read, but does not hold the end marker: its last commits may be missing")
-    if _one(connection, f"select count(*) from log where regexp_matches(data, {quoted(_TRUNCATE)})"):
-        raise Unobservable("a table was truncated, and the log does not say which rows that removed")
-
-
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+    async def _add(self, connection: asyncpg.Connection, most: int) -> int:
+        await connection.execute("set timezone = 'UTC'")
+        try:
+            await connection.copy_from_query(
+                PEEK, self._slot, most, output=str(self._raw), format="csv", timeout=600
+            )
+            return await asyncio.to_thread(self._parts.add, self._raw)
+        finally:
+            self._raw.unlink(missing_ok=True)

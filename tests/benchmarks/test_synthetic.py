@@ -1,0 +1,59 @@
+"""The made runs that the judge is measured on: good ones, which put the checks to the test."""
+
+from pathlib import Path
+
+import pytest
+from doorbuster.config.toml_file import validated
+from doorbuster.judge.checks import standard_checks
+from doorbuster.judge.judge import judge_scenario
+from doorbuster.judge.views import EVENTS, create_views, open_run
+from doorbuster.model.check import CheckStatus
+from doorbuster.model.scenario import Scenario
+from doorbuster.record.catalogue import load_catalogue
+from doorbuster.record.seal import quoted
+
+from benchmarks.judge import contract, judged
+from benchmarks.synthetic import write_changes, write_events, write_history
+
+ATTEMPTS = 4000
+# What the log and the buyers alone can put to the test; the rest needs bad orders, sessions, probes or thresholds.
+EXERCISED = {
+    "conservation", "deadlock", "duplicate_order", "false_sold_out", "ghost_order", "lost_order", "movements",
+    "oversold", "partial_order", "stale_commit", "turned_away", "wrong_amount",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "run"
+    write_history(folder, ATTEMPTS)
+    write_changes(folder)
+    write_events(folder)
+    return folder
+
+
+def test_every_check_that_the_run_can_put_to_the_test_holds(made: Path) -> None:
+    scenario = validated(Scenario, {"name": "made", "kind": "load", "description": "."}, Path("made.toml"))
+    result = judge_scenario(made, contract(), scenario, standard_checks(), {})
+    statuses = {check.name: check.status for check in result.checks}
+    assert {name for name, status in statuses.items() if status is CheckStatus.HOLDS} == EXERCISED
+    assert not [check.name for check in result.checks if check.violations]
+    assert result.attempts > 0.95 * ATTEMPTS
+    assert result.unknown_committed > 0
+
+
+def test_the_events_of_the_log_are_those_that_were_written_at_once(made: Path) -> None:
+    with open_run(made) as connection:
+        create_views(connection, contract(), load_catalogue(made / "catalogue.json"))
+        for table, columns in EVENTS.items():
+            names = ", ".join(name for name in columns if name not in ("seq", "entry"))
+            written = f"select {names} from read_parquet({quoted(made / 'events' / f'{table}.parquet')})"
+            read = f"select {names} from {table}"
+            for one, other in ((written, read), (read, written)):
+                assert connection.execute(f"{one} except all {other}").fetchall() == [], table
+
+
+def test_the_judge_says_the_same_of_the_events_as_of_the_log(made: Path) -> None:
+    with open_run(made) as connection:
+        results = judged(connection, made / "events")
+    assert {r.name for r in results if r.status is CheckStatus.HOLDS} == EXERCISED
