@@ -41,6 +41,7 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 # docs/reference.md, from the code.
 reference: $(VENV)/.dev
 	$(BIN)/python -m tests.docs.reference
+	$(BIN)/python -m tests.docs.checks
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

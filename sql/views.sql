@@ -470,3 +470,8 @@ select name, kind, healed_us, case when until_us > healed_us then healed_us end 
        coalesce(tried, 0) as tried
 from bounds left join answers using (name) left join calmed using (name), calm
 order by healed_us;
+
+-- The names under which a shop's own checks may look for these.
+create view lines as select commit, order_id, product, delta from line_events;
+create view movements as select commit, order_id, product, delta from movement_events;
+create view faults as from fault_windows;

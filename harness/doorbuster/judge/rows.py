@@ -26,6 +26,10 @@ _TYPES = {
     "timestamp with time zone": "TIMESTAMPTZ",
 }
 
+# The sides of a row that an operation tells: o, the old one; n, the new one.
+_GROUPS = {"INSERT": "n", "DELETE": "o", "UPDATE": "on"}
+_MATCHED = "matched_"
+
 
 class LogNotUnderstood(Exception):
     """A row of the log did not have the shape that the catalogue says; quotes it."""
@@ -39,10 +43,14 @@ def create_images(connection: duckdb.DuckDBPyConnection, table: Table, name: str
     Raises:
         LogNotUnderstood: a change whose text does not match.
     """
+    for op in _GROUPS:
+        _match(connection, table, op)
     _require_understood(connection, table)
     sides = [("INSERT", "n"), ("DELETE", "o"), ("UPDATE", "o"), ("UPDATE", "n")]
     union = " union all ".join(_images(table, op, side) for op, side in sides)
     connection.execute(f"create table {name} as select *, {_entry(table)} as _entry from ({union})")
+    for op in _GROUPS:
+        connection.execute(f"drop table {_MATCHED}{op}")
 
 
 def require_unbroken(connection: duckdb.DuckDBPyConnection, table: Table, image: str) -> None:
@@ -80,15 +88,20 @@ def _column(column: Column) -> str:
     return rf"{re.escape(column.printed)}\[{re.escape(column.kind)}\]:({_VALUE})"
 
 
+def _match(connection: duckdb.DuckDBPyConnection, table: Table, op: str) -> None:
+    """A table of an operation's rows, each matched once: both sides of an update are taken from the one match."""
+    names = ", ".join(f"'{g}{i}'" for g in _GROUPS[op] for i, _ in enumerate(table.columns))
+    connection.execute(f"""
+        create table {_MATCHED}{op} as
+        select commit, seq, regexp_extract(data, {quoted(_pattern(table, op))}, [{names}]) as v
+        from changes where relation = {quoted(table.printed)} and op = {quoted(op)}""")
+
+
 def _images(table: Table, op: str, side: str) -> str:
     """A query for the images of one side (o, old; n, new) of one operation."""
-    groups = {"INSERT": "n", "DELETE": "o", "UPDATE": "on"}[op]
-    names = ", ".join(f"'{g}{i}'" for g in groups for i, _ in enumerate(table.columns))
     columns = ", ".join(_decoded(column, f"{side}{i}", i, op) for i, column in enumerate(table.columns))
     return f"""
-        select commit as _commit, seq as _seq, {1 if side == "n" else -1} as _sign, {columns}
-        from (select commit, seq, regexp_extract(data, {quoted(_pattern(table, op))}, [{names}]) as v
-              from changes where relation = {quoted(table.printed)} and op = {quoted(op)})"""
+        select commit as _commit, seq as _seq, {1 if side == "n" else -1} as _sign, {columns} from {_MATCHED}{op}"""
 
 
 def _decoded(column: Column, group: str, index: int, op: str) -> str:
@@ -113,9 +126,12 @@ def _entry(table: Table) -> str:
 
 
 def _require_understood(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    for op in ("INSERT", "UPDATE", "DELETE"):
+    """A row that did not match has only empty values, and no value of the log is empty; an old row may have none."""
+    for op, groups in _GROUPS.items():
+        empty = " and ".join(f"v.{groups[-1]}{i} = ''" for i, _ in enumerate(table.columns))
         row = connection.execute(
-            "select data from changes where relation = ? and op = ? and not regexp_matches(data, ?) limit 1",
+            f"select data from (select seq from {_MATCHED}{op} where {empty}) join changes using (seq) "
+            "where relation = ? and op = ? and not regexp_matches(data, ?) limit 1",
             [table.printed, op, _pattern(table, op)],
         ).fetchone()
         if row:

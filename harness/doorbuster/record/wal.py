@@ -1,6 +1,6 @@
 """The write-ahead log as a witness: every committed transaction, in commit order, with its row changes.
 
-Rules and the experiments behind them: docs/soundness.md. In short: the slot is made before the shelves are stocked;
+The rules: docs/checks.md and docs/two-witnesses.md. In short: the slot is made before the shelves are stocked;
 what is read is peeked, and the slot is told that it may forget a chunk only when that chunk is in Parquet; a reading
 counts only if it holds the end marker; order is slot order, never timestamps.
 """

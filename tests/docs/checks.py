@@ -1,0 +1,102 @@
+"""``docs/checks.md``, written from the headers of the checks and the tables that they read.
+
+    python -m tests.docs.checks        (or make reference)
+
+A test compares the page with what this gives, so that neither can change alone.
+"""
+
+from collections.abc import Iterator
+
+from doorbuster.judge.checks import standard_checks
+from doorbuster.judge.views import empty_run
+
+from tests.docs.pages import DOCS
+from tests.judge.histories import Rules, contract_of
+
+PAGE = DOCS / "checks.md"
+HEAD = """# The checks
+
+Written from the headers of `sql/checks/*.sql` by `make reference`; a test holds the two together. A row of a check is
+a violation. A check that nothing exercised has not passed, and one whose ground cannot be seen is *unobservable*;
+neither is a pass. Why the rules are what they are: [two witnesses](two-witnesses.md).
+"""
+PROOF = """
+## How the judge itself is tested
+
+- For every check there are histories in pairs, one good and one bad, small enough to read: `tests/golden/`.
+- A good recorded run is corrupted in one place, in 27 ways (`tests/judge/corruptions.toml`); each is caught.
+- `make peers` draws random concurrent histories, with orders, refusals, lost answers, several products and shops that
+  lie, and compares each verdict with that of Porcupine, an independent checker of linearizability. Measured: 5,000 of
+  5,000 agreed, of which 1,623 were illegal.
+- `make bench` measures the judge on made runs of a million and ten million attempts, and Porcupine beside it.
+
+## How the log is read
+
+The slot is made before the shelves are stocked, so that the first state is in the log, too. It is read over a
+connection that no fault touches, and a reading counts only if it holds a marker that was committed after the last
+attempt had ended.
+
+What is read is *peeked*: the slot is told that it may forget a stretch only when that stretch is in Parquet. A server
+that is killed in between may send it again; repeats are dropped by their place in the log. A run whose log is shorter
+than 64 MiB is read once, at the end. Of a longer load the log is read while it runs, whenever the slot holds back
+more than that, so neither the harness's memory nor the server's disk grows with the run. `make bench` measures how
+many orders a second are read, and the most that was held back.
+
+A transaction belongs to the attempt whose tag it carries; the tag costs an order a few microseconds (`tag_cost_us` of
+`make bench`). One without a tag, such as a shop's behind HTTP, belongs to the order key that its order claims, to
+that of its customer, or to the buyer who was told its id. `attribution` in `result.json` says how many orders were
+tied in which way.
+
+## The tables that checks may read
+
+A shop's [own checks](own-checks.md) may read them, too. `commit` is a transaction's number in commit order; every
+table that has one speaks of the state at that commit's end. Names in `_us` are microseconds, of the wall clock since
+1970 where they are instants. `order_key` and `attempt` are the harness's own. More tables stand in `sql/views.sql`;
+they may change.
+"""
+TABLES = {
+    "attempts": "one try of a buyer; `returned_us` and `order_id` are null where no answer, or no id, came",
+    "requests": "what was wanted by an order key: its class (`valid`, or a way of being bad), when due, when begun",
+    "request_lines": "one line of a cart",
+    "carts": "what an order key wants of a product, summed",
+    "order_results": "the end of all tries at an order key, and how long its buyer waited",
+    "commits": "one transaction; `attempt` by its tag; `tag` where the harness itself made it",
+    "made_by": "one transaction, with the attempt and the order key that it belongs to, however that is known",
+    "changes": "one changed row as the log prints it",
+    "stock": "one change of a product's stock",
+    "orders": "one order that was ever live; the commits in which it was `born` and `ended`; what its attempt was `told`",
+    "lines": "what a commit did to the units of an order's line",
+    "sold": "a change of the units that a live order holds; `units` is what it then holds",
+    "movements": "what a commit wrote into the ledger of movements",
+    "initial_stock": "what was on the shelf before the first buyer",
+    "faults": "a stretch in which a fault was on",
+    "sessions": "a buyer's session that was looked at: while all are `open`, or `left` when all should be gone",
+    "deadlocks": "one session of a deadlock in the server's own log",
+    "probes": "a try at an order of a reserved product, after healing",
+    "operations": "a restock, cancellation or release; its number is that of its commit's `attempt`",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *_checks(), PROOF, *_tables(), ""])
+
+
+def _checks() -> Iterator[str]:
+    yield "| check | what a row means | why a right shop has none | what exercises it |"
+    yield "| --- | --- | --- | --- |"
+    for check in standard_checks().values():
+        yield f"| `{check.name}` | {check.means} | {check.sound} | {check.exercised_by} |".replace("||", r"\|\|")
+
+
+def _tables() -> Iterator[str]:
+    yield "| table | a row is | columns |"
+    yield "| --- | --- | --- |"
+    with empty_run(contract_of(Rules())) as connection:
+        for table, row in TABLES.items():
+            columns = [f"`{name}`" for (name, *_) in connection.execute(f"describe {table}").fetchall()]
+            yield f"| `{table}` | {row} | {', '.join(columns)} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
