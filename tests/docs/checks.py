@@ -64,7 +64,7 @@ TABLES = {
     "made_by": "one transaction, with the attempt and the order key that it belongs to, however that is known",
     "changes": "one changed row as the log prints it",
     "stock": "one change of a product's stock",
-    "orders": "one order that was ever live; the commits in which it was `born` and `ended`; what its attempt was `told`",
+    "orders": "one order that was ever live; the commits that made and ended it; what its attempt was `told`",
     "lines": "what a commit did to the units of an order's line",
     "sold": "a change of the units that a live order holds; `units` is what it then holds",
     "movements": "what a commit wrote into the ledger of movements",
