@@ -16,6 +16,7 @@ COMMANDS = {
     "cut": "Cut the connection at every place of an order's conversation.",
     "power": "Does the harness catch every broken function, and no correct one?",
     "crash": "Kill at every statement of the function, or the whole server under load.",
+    "compare": "Compare the latencies of two runs, as far as their noise allows.",
     "drill": "Break one thing after the other under load, and see the shop recover.",
     "load": "Drive orders at a rate, from one process or many machines.",
     "interleave": "Go through every order of the statements inside the function.",

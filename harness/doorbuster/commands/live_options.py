@@ -1,6 +1,7 @@
-"""The options of what happens beside a load: judged while it goes on, watched in a browser."""
+"""The options of commands that drive loads, beside the loads themselves: judged meanwhile, and compared afterwards."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -12,6 +13,10 @@ _OPTIONS = (
     click.option("--live", is_flag=True, help="Judge oversold, conservation and duplicate_order from the log while a "
                  "load goes on, and show units sold, stock and violations so far."),
     click.option("--stop-on-violation", is_flag=True, help="As --live, and end the load at the first violation."),
+    click.option("--baseline", type=click.Path(path_type=Path), metavar="RUN|FILE", help="Compare latencies with an "
+                 "earlier run's: its folder, or its baseline.json."),
+    click.option("--against", multiple=True, metavar="THRESHOLD", help="With --baseline: 'p99 < baseline * 1.2', "
+                 "'p50 < baseline * 1.1 + 5ms in steady'; broken: exit 5. May be given again."),
 )  # fmt: skip
 
 

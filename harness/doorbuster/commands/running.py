@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from doorbuster.config.mistakes import ConfigError
+from doorbuster.engine.comparing import compared_with
 from doorbuster.engine.failures import INTERRUPTED, USAGE
 from doorbuster.engine.house import Tools
 from doorbuster.engine.loading import Job
@@ -70,6 +71,11 @@ def finished_job(load: Callable[[], Job], options: Mapping[str, Any]) -> tuple[R
         job = load()
     except ConfigError as error:
         mistakes += [str(mistake) for mistake in error.mistakes]
+    compare = None
+    try:
+        compare = compared_with(options.get("baseline"), options.get("against") or ())
+    except ConfigError as error:
+        mistakes += [str(mistake) for mistake in error.mistakes]
     if mistakes:
         for mistake in mistakes:
             click.echo(f"doorbuster: {mistake}", err=True)
@@ -82,6 +88,7 @@ def finished_job(load: Callable[[], Job], options: Mapping[str, Any]) -> tuple[R
         tools=Tools(options["toxiproxy"], postgres),
         budget_s=options.get("budget"),
         options=options.get("stage_options") or StageOptions(),
+        compare=compare,
     )
     reports = all_reports(
         ReportSettings(

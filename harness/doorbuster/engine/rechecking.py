@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from doorbuster.engine.comparing import with_comparison
 from doorbuster.engine.store import NotARun, StoredRun, judge_stored, load_run
 from doorbuster.engine.waivers import waived
 from doorbuster.judge.checks import BadCheck
@@ -57,6 +58,7 @@ def recheck(folder: Path, listener: Callable[[Mapping[str, CheckText]], Emit]) -
         error=error,
         sources=tuple(SourceLine(**{**s, "touches": tuple(s["touches"])}) for s in earlier.get("sources", ())),
     )
+    result = with_comparison(folder, result)
     emit(RunFinished(folder, result))
     return result
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import doorbuster
 from doorbuster.engine.budget import Budget, measured, remembered
+from doorbuster.engine.comparing import ComparedWith, keep, with_comparison
 from doorbuster.engine.errors import HarnessError
 from doorbuster.engine.failures import explain
 from doorbuster.engine.first_order import place_first_order, unusable
@@ -44,6 +45,7 @@ class RunSettings:
     tools: Tools = field(default_factory=Tools)
     budget_s: float | None = None
     options: StageOptions = field(default_factory=StageOptions)
+    compare: ComparedWith | None = None
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ def run(job: Job, settings: RunSettings, emit: Emit) -> RunResult:
     started, clock = datetime.now(UTC).astimezone(), time.monotonic()
     folder = new_run_folder(settings.out, job.contract.contract.name, started)
     save_texts(folder, job)
+    if settings.compare is not None:
+        keep(folder, settings.compare)
     plan = _plan(job, settings, clock)
     names = tuple(plan.left) if plan else tuple(s.scenario.name for s in job.scenarios)
     emit(RunStarted(folder, job.contract.contract.name, names, settings.seed))
@@ -70,6 +74,7 @@ def run(job: Job, settings: RunSettings, emit: Emit) -> RunResult:
     _run_safely(job, settings, plan, folder, so_far, emit)
     so_far.known.notices += unneeded(so_far.scenarios, job.waivers)
     result = _result(job, so_far, settings, started, time.monotonic() - clock)
+    result = with_comparison(folder, result)
     emit(RunFinished(folder, result))
     return result
 

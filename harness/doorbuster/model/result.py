@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from doorbuster.model.check import CheckResult, ThresholdResult
+from doorbuster.model.comparison import Comparison
 from doorbuster.model.drill import Happening, LogLine, Recovery
 from doorbuster.model.scenario import Kind
 from doorbuster.model.stall import Stall
@@ -157,6 +158,7 @@ class RunResult:
     sources: tuple[SourceLine, ...] = ()
     budget_s: float | None = None
     not_reached: tuple[str, ...] = ()
+    comparison: Comparison | None = None
     schema: str = SCHEMA
 
     def as_dict(self) -> dict[str, Any]:

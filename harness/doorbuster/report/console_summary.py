@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from doorbuster.model.result import RunResult
+from doorbuster.report.comparison import lines as compared
 from doorbuster.report.console_text import STYLES, foreign, verdict_text
 from doorbuster.report.lanes import told
 from doorbuster.report.schedule import table_lines
@@ -52,6 +53,9 @@ def summary(
     yield from _section("Faults", _fault_lines(result), show)
     yield from _section("Stalls", _stall_lines(result), show)
     yield from _section("Recovery, from the end of each fault", _recovery_lines(result), show)
+    if result.comparison is not None:
+        first, *rest = compared(result.comparison)
+        yield from _section(first, [line.strip() for line in rest], show)
     yield from _section("Relaxed or waived", _relaxed_lines(result), show)
     yield from (_unbroken(foreign(f"{path.name}: {path}", guard)) for path in written)
 

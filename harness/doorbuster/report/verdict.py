@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from doorbuster.config.thresholds import parse_threshold
 from doorbuster.model.check import ThresholdResult, ThresholdStatus
+from doorbuster.model.comparison import Compliance
 from doorbuster.model.result import RunResult
 from doorbuster.model.verdict import Verdict
 from doorbuster.report.story import LIMITS, Failure, failures, gaps, severity, threshold_value
@@ -115,6 +116,8 @@ def _inconclusive(result: RunResult) -> str:
     if result.not_reached and not result.scenarios:
         return f"No verdict: no scenario was reached within {_budget(result)}."
     missing = [gap for gap in gaps(result) if gap.required]
+    if not missing and result.comparison is not None and result.comparison.is_undecided:
+        return "No verdict: nothing wrong was seen, but whether it is slower than the baseline allows cannot be told."
     if not missing:
         return f"No verdict: nothing wrong was seen, but the run ({_extent(result)}) proves too little."
     named = _listed(dict.fromkeys(f"{clean(gap.subject)} in {clean(gap.scenario)}" for gap in missing))
@@ -126,6 +129,11 @@ def _slow(result: RunResult) -> str:
         f"in {clean(s.name)} {_limit_in_words(t)}"
         for s in result.scenarios for t in s.thresholds if t.status is ThresholdStatus.VIOLATED
     ]  # fmt: skip
+    if result.comparison is not None:
+        broken += [
+            f"in {clean(t.scenario)} slower than the baseline allows ({clean(t.expression)})"
+            for t in result.comparison.thresholds if t.status is Compliance.VIOLATED
+        ]  # fmt: skip
     return f"Correct, but too slow: {_listed(broken) or 'a limit was broken'}."
 
 
