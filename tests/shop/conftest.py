@@ -64,8 +64,7 @@ def toxiproxy(guardian: Guardian, tmp_path_factory: pytest.TempPathFactory) -> I
         yield server
 
 
-@pytest.fixture
-def serve(bench: Bench, guardian: Guardian, hardened: LoadedContract, tmp_path: Path) -> Serve:
+def server_of(bench: Bench, guardian: Guardian, hardened: LoadedContract, folder: Path) -> Serve:
     """Opens the shop on a database of its own, with further options of ``python -m shop`` and SQL to run first."""
 
     @contextmanager
@@ -77,7 +76,21 @@ def serve(bench: Bench, guardian: Guardian, hardened: LoadedContract, tmp_path: 
             if sql:
                 database.execute(sql)
             command = (*server.command, "--access-log", "--pool", "4", *options)
-            with run_shop(replace(server, command=command), database.target, guardian, tmp_path / "shop.log") as shop:
+            with run_shop(replace(server, command=command), database.target, guardian, folder / "shop.log") as shop:
                 yield Served(shop, database)
 
     return opened
+
+
+@pytest.fixture
+def serve(bench: Bench, guardian: Guardian, hardened: LoadedContract, tmp_path: Path) -> Serve:
+    """A shop of a test's own."""
+    return server_of(bench, guardian, hardened, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_serve(
+    bench: Bench, guardian: Guardian, hardened: LoadedContract, tmp_path_factory: pytest.TempPathFactory
+) -> Serve:
+    """A shop that the tests of a module share."""
+    return server_of(bench, guardian, hardened, tmp_path_factory.mktemp("shop"))
