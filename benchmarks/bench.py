@@ -25,6 +25,7 @@ MODULES = (
     "judge",
     "log",
     "cut_and_crash",
+    "load",
     "naive",
     "report",
 )  # fmt: skip

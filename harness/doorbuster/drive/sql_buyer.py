@@ -185,6 +185,8 @@ class SqlBuyer:
 
     async def _set_of_the_order(self, values: Mapping[str, Any]) -> None:
         """Set what the session is to say of this very order, for the whole session: a pool would do the same."""
+        if not (self._sets_tag or self._target.settings):
+            return
         settings = {
             name: _OF_THE_ORDER.sub(lambda found: str(values[found[1]]), text)
             for name, text in self._target.settings.items()

@@ -79,6 +79,7 @@ class Orders:
         self._items = items
         self._random = random
         self._choice = Choice(workload, len(items))
+        self._totals: dict[tuple[str, int], str] = {}
         # Drawn only where there are some: else a seed gives the orders that it always gave.
         self._regulars = [_uuid(random) for _ in range(workload.regulars)] if workload.repeat > 0 else []
 
@@ -90,8 +91,16 @@ class Orders:
         """An order of these products."""
         random, quantity = self._random, self._workload.quantity
         lines = tuple(Line(item.product, random.randint(*quantity), item.price) for item in items)
-        total = sum((Decimal(line.price) * line.quantity for line in lines), Decimal(0))
-        return Order(_uuid(random), self._customer(), lines, str(total))
+        return Order(_uuid(random), self._customer(), lines, self._total(lines))
+
+    def _total(self, lines: Sequence[Line]) -> str:
+        """What the lines make; a cart of one line is the usual one, and there are not many of those."""
+        if len(lines) != 1:
+            return str(sum((Decimal(line.price) * line.quantity for line in lines), Decimal(0)))
+        key = lines[0].price, lines[0].quantity
+        if (found := self._totals.get(key)) is None:
+            found = self._totals[key] = str(Decimal(key[0]) * key[1])
+        return found
 
     def _customer(self) -> str:
         if self._regulars and self._random.random() < self._workload.repeat:

@@ -5,6 +5,7 @@ in a thread started behind gevent's back; finished orders come over in batches, 
 """
 
 import asyncio
+import gc
 import time
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from doorbuster.drive.load.locust_counts import count_in_locust
 from doorbuster.drive.load.plan import Plan
 
 REPORT_S = 0.2
+GARBAGE = (20_000, 20, 50)
 # A patched threading.Thread would be a greenlet.
 _start_native_thread: Callable[..., Any] = gevent.monkey.get_original("_thread", "start_new_thread")
 Tell = Callable[[dict[str, Any]], None]
@@ -105,6 +107,10 @@ class Bridge:
             self._put(_progress(engine))
 
     async def _release(self) -> int:
+        # What is there now stays; looking through all of it again and again is what collecting garbage costs.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GARBAGE)
         self._put({"event": "connected"})
         if self._waits:
             assert self._opening is not None
