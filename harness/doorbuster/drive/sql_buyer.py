@@ -82,6 +82,7 @@ class SqlBuyer:
         self._prepared: dict[str, _Prepared] = {}
         self._is_dead = False
         self._connect_us = 0
+        self._server_pid: int | None = None
         self._sets_tag = flow.needs_tag_triggers
 
     async def connect(self) -> None:
@@ -148,12 +149,16 @@ class SqlBuyer:
         return AttemptEnd(Outcome.UNKNOWN, code=code, backend_pid=pid, connect_us=self._connect_us)
 
     async def _place(self, order: Order, attempt: int, known: Mapping[str, Any]) -> AttemptEnd:
-        values = {**order_parameters(order, attempt), **known}
+        values = order_parameters(order, attempt)
+        values.update(known)
         pid = None
         try:
-            await self._open()
+            # What is usually there already is not worth a coroutine each time.
+            if self._is_closed():
+                await self._open()
             pid = self._pid()
-            await self._set_of_the_order(values)
+            if self._sets_tag or self._target.settings:
+                await self._set_of_the_order(values)
             answer = await self._run_flow(values)
         except _Lost as lost:
             self.close()
@@ -185,8 +190,6 @@ class SqlBuyer:
 
     async def _set_of_the_order(self, values: Mapping[str, Any]) -> None:
         """Set what the session is to say of this very order, for the whole session: a pool would do the same."""
-        if not (self._sets_tag or self._target.settings):
-            return
         settings = {
             name: _OF_THE_ORDER.sub(lambda found: str(values[found[1]]), text)
             for name, text in self._target.settings.items()
@@ -205,7 +208,7 @@ class SqlBuyer:
 
     async def _call(self, call: Call, values: dict[str, Any]) -> Answer:
         try:
-            prepared = await self._prepare(call)
+            prepared = self._prepared.get(call.step) or await self._prepare(call)
             rows = await prepared.statement.fetch(*arguments(prepared.names, prepared.parameter_types, values))
         except asyncpg.PostgresConnectionError as problem:  # a SQLSTATE of class 08 that the client made up
             raise _Lost(_how_lost(problem), str(problem)) from None
@@ -252,6 +255,7 @@ class SqlBuyer:
             raise _Lost("connect_lost", f"{type(problem).__name__}: {problem}") from None
         finally:
             self._connect_us += (time.monotonic_ns() - since_ns) // 1000
+        self._server_pid = self._connection.get_server_pid()
 
     async def _prepare(self, call: Call) -> _Prepared:
         found = self._prepared.get(call.step)
@@ -271,7 +275,7 @@ class SqlBuyer:
         return self._connection is None or self._connection.is_closed()
 
     def _pid(self) -> int | None:
-        return None if self._connection is None else self._connection.get_server_pid()
+        return None if self._connection is None else self._server_pid
 
 
 def _of_the_session(settings: Mapping[str, str]) -> dict[str, str]:
