@@ -1,7 +1,7 @@
 """One HTTP connection that is looked after by hand: a request goes out once, and whoever loses its answer is told how.
 
-Not a pooling client: those send a request again on their own when a kept connection turns out to be dead, and Locust's
-is one of them. Then one attempt is two requests, and the history is not the shop's.
+Not a pooling client: those may send a request again on their own when a kept connection turns out to be dead. Locust's
+does with PUT, browsers do even with POST. Then one attempt is two requests, and the history is not the shop's.
 """
 
 import asyncio
