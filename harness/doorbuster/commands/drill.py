@@ -39,7 +39,8 @@ def command(scenario: str, **options: Any) -> None:
 
     Exit codes are those of 'doorbuster run'.
     """
-    options["stage_options"] = stage_options(options, hold_s=options["hold_for"] if options["hold"] else 0.0)
+    hold_s = options["hold_for"] if options["hold"] else 0.0
+    options["stage_options"] = stage_options(options, waits=True, hold_s=hold_s)
     run_job(lambda: _drill(options["contract"], scenario), options)
 
 

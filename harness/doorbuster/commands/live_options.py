@@ -13,6 +13,8 @@ _OPTIONS = (
     click.option("--live", is_flag=True, help="Judge oversold, conservation and duplicate_order from the log while a "
                  "load goes on, and show units sold, stock and violations so far."),
     click.option("--stop-on-violation", is_flag=True, help="As --live, and end the load at the first violation."),
+    click.option("--waits", is_flag=True, help="Sample what the server's sessions wait for, 50 times a second, so that "
+                 "the report can say where the time goes."),
     click.option("--baseline", type=click.Path(path_type=Path), metavar="RUN|FILE", help="Compare latencies with an "
                  "earlier run's: its folder, or its baseline.json."),
     click.option("--against", multiple=True, metavar="THRESHOLD", help="With --baseline: 'p99 < baseline * 1.2', "
@@ -29,4 +31,5 @@ def live_options(command: Command) -> Command:
 
 def stage_options(options: Mapping[str, Any], **more: Any) -> StageOptions:
     """What these options wish, and ``more``."""
-    return StageOptions(live=options["live"], stop_on_violation=options["stop_on_violation"], **more)
+    wishes = {"live": options["live"], "stop_on_violation": options["stop_on_violation"], "waits": options["waits"]}
+    return StageOptions(**{**wishes, **more})

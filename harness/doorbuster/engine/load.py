@@ -31,6 +31,7 @@ from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
 from doorbuster.engine.timeline import Targets, Timeline, whole
 from doorbuster.engine.undriven import leave_undriven
+from doorbuster.engine.waits import sampled
 from doorbuster.faults import Site
 from doorbuster.model.clock import Clock
 from doorbuster.model.contract import Contract
@@ -142,7 +143,11 @@ async def _drive(
         async with locust(path, workload_of(scenario).buyers, folder, house.guardian, spread) as driver:
             targets = replace(targets, site=replace(targets.site, workers=lambda: driver.pids))
             timeline = Timeline(scenario.faults, targets, folder, journal, lambda: listener.fault(timeline.active))
-            async with timeline.armed(), watching(stage, shop, journal, known, listener, driver.stop):
+            async with (
+                timeline.armed(),
+                watching(stage, shop, journal, known, listener, driver.stop),
+                sampled(stage, shop, targets.site.server, known),
+            ):
                 await _side_by_side(driver, timeline, house.toxiproxy, listener, journal)
     except DriverFailed as problem:
         if str(problem).startswith((UnmatchedAnswer.__name__, "StatementFailed", "KeyError", "ValueError")):

@@ -16,14 +16,15 @@ class StageOptions:
     """What the command line wishes of a load beyond its scenario.
 
     ``hold_s``: how long the shop is left up afterwards for people to look at, at most. ``live``: it is judged while it
-    goes on; ``stop_on_violation``: and ended at the first violation. ``web``: Locust's page is up meanwhile. ``spread``
-    says on which processes and machines it runs.
+    goes on; ``stop_on_violation``: and ended at the first violation. ``web``: Locust's page is up meanwhile. ``waits``:
+    what the server's sessions wait for is sampled. ``spread`` says on which processes and machines it runs.
     """
 
     hold_s: float = 0.0
     live: bool = False
     stop_on_violation: bool = False
     web: bool = False
+    waits: bool = False
     spread: Distribution = field(default_factory=Distribution)
 
     @property

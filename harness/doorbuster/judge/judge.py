@@ -25,6 +25,7 @@ from doorbuster.judge.rows import LogNotUnderstood
 from doorbuster.judge.stalls import find_stalls
 from doorbuster.judge.stories import with_stories
 from doorbuster.judge.views import blind_spots, create_views, has_mappings, open_run
+from doorbuster.judge.waits import where_time_goes
 from doorbuster.model.check import CheckResult, CheckStatus, CheckText, ThresholdResult, ThresholdStatus
 from doorbuster.model.contract import Contract
 from doorbuster.model.result import FaultResult, ScenarioResult
@@ -125,6 +126,7 @@ def _judge(
         crashes=_kind_facts(facts, "crashes"),
         outcomes_over_time=outcome_points(connection, start_us),
         stock_over_time=stock_lines(connection, start_us),
+        waits=where_time_goes(connection, contract, facts) if scenario.kind == "load" else None,
         journal=journal(connection, start_us),
         recoveries=recoveries(connection, start_us) if scenario.kind == "load" else (),
         server_log=server_log(connection, start_us),

@@ -12,6 +12,7 @@ from doorbuster.model.drill import Happening, LogLine, Recovery
 from doorbuster.model.scenario import Kind
 from doorbuster.model.stall import Stall
 from doorbuster.model.verdict import Verdict
+from doorbuster.model.waits import Waits
 
 SCHEMA = "doorbuster.result/1"
 
@@ -122,6 +123,7 @@ class ScenarioResult:
     server_log: tuple[LogLine, ...] = ()
     live: dict[str, Any] | None = None
     stopped: str | None = None
+    waits: Waits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,17 @@ OPERATIONS = {
 # Numbers from here up are operations', beyond all attempts of buyers.
 FIRST_OPERATION = 1 << 52
 
+# What a buyer's session was at, at one moment: its wait event as the server names it, and the row that it waited for.
+SAMPLES = {
+    "at_us": "BIGINT",
+    "pid": "INTEGER",
+    "state": "VARCHAR",
+    "kind": "VARCHAR",
+    "event": "VARCHAR",
+    "row": "VARCHAR",
+    "blocked_by": "INTEGER",
+}
+
 # What the server's own log told of itself: what ended it or its sessions, and how it came back.
 SERVER_LOG = {"at_us": "BIGINT", "level": "VARCHAR", "pid": "INTEGER", "text": "VARCHAR", "times": "BIGINT"}
 
@@ -126,7 +137,18 @@ JOURNALS = {
     "operations": OPERATIONS,
     "happenings": HAPPENINGS,
     "server_log": SERVER_LOG,
+    "samples": SAMPLES,
 }
 # Tables that runs of an earlier version do not have: empty there.
-LATER = frozenset({"connects", "sessions", "deadlocks", "counters", "probes", "operations", "happenings", "server_log"})
+LATER = frozenset({
+    "connects",
+    "counters",
+    "deadlocks",
+    "happenings",
+    "operations",
+    "probes",
+    "server_log",
+    "sessions",
+    "samples",
+})  # fmt: skip
 TABLES = {**JOURNALS, "commits": COMMITS, "changes": CHANGES}

@@ -53,6 +53,8 @@ def summary(
     yield from _section("Faults", _fault_lines(result), show)
     yield from _section("Stalls", _stall_lines(result), show)
     yield from _section("Recovery, from the end of each fault", _recovery_lines(result), show)
+    told = [f"{s.waits.sentence}, in {s.name}" for s in result.scenarios if s.waits is not None]
+    yield from _section("Where the time goes", told, show)
     if result.comparison is not None:
         first, *rest = compared(result.comparison)
         yield from _section(first, [line.strip() for line in rest], show)
@@ -176,7 +178,7 @@ def _recovery_lines(result: RunResult) -> list[str]:
 
 
 def _after(ms: float | None) -> str:
-    return "not seen before the next fault" if ms is None else f"after {milliseconds(ms)}"
+    return "not seen" if ms is None else f"after {milliseconds(ms)}"
 
 
 def _relaxed_lines(result: RunResult) -> list[str]:
