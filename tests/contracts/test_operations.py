@@ -45,3 +45,8 @@ def test_a_second_release_under_load_is_convicted(judged: Judge, tmp_path: Path)
 def test_an_operation_that_the_contract_does_not_know_is_a_mistake(judged: Judge) -> None:
     with pytest.raises(ConfigError, match=r"workload.restock: the contract has no \[restock\]"):
         judged(example("json_cart"), "load", workload=MIXED)
+
+
+def test_a_workload_that_wants_more_than_the_shop_sells_is_a_mistake(judged: Judge) -> None:
+    with pytest.raises(ConfigError, match=r"workload.quantity: up to 2000 units a line, .* no more than 1000"):
+        judged(example("json_cart"), "load", workload={**MIXED, "quantity": [1, 2000]})

@@ -191,9 +191,14 @@ def _overlap_mistakes(loaded: LoadedScenario) -> list[Mistake]:
 
 
 def _operation_mistakes(shop: LoadedContract, scenarios: Sequence[LoadedScenario]) -> list[Mistake]:
-    """Operations that a workload mixes in, and the contract does not know."""
+    """What a workload asks of a shop beyond what the contract says that it does."""
     found = []
     for loaded in scenarios:
+        work, most = loaded.scenario.workload, shop.contract.rules.max_quantity
+        if work is not None and work.quantity[1] > most:
+            told = f"up to {work.quantity[1]} units a line, but the shop sells no more than {most}"
+            cure = f"Lower it, or raise rules.max_quantity in {shop.path.name}."
+            found.append(Mistake(f"{loaded.path}: workload.quantity", told, cure))
         mixed = loaded.scenario.workload.operations if loaded.scenario.workload else {}
         for kind in (kind for kind in mixed if kind not in shop.contract.operations):
             cure = f"Say in {shop.path.name} how the shop does it, in a table [{kind}], or remove the key."
