@@ -234,11 +234,16 @@ async def _all(bench: Bench, settings: Settings) -> list[Figure]:
     ]  # fmt: skip
 
 
-def figures(settings: Settings | None = None) -> list[Figure]:
+def figures() -> list[Figure]:
     """All figures; takes some minutes."""
+    return measured(Settings())
+
+
+def measured(settings: Settings) -> list[Figure]:
+    """The figures with these settings."""
     contract = load_contract(resource(CONTRACT))
     with tempfile.TemporaryDirectory() as folder, open_house(contract, Tools(), Known(), lambda _: None) as house:
-        return asyncio.run(_all(Bench(house, contract, Path(folder)), settings or Settings()))
+        return asyncio.run(_all(Bench(house, contract, Path(folder)), settings))
 
 
 def main() -> None:
@@ -250,7 +255,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
     clients = tuple(options.clients or (16, 64))
-    print(json.dumps(figures(Settings(options.seconds, options.pairs, clients, options.processes)), indent=1))
+    print(json.dumps(measured(Settings(options.seconds, options.pairs, clients, options.processes)), indent=1))
 
 
 if __name__ == "__main__":
