@@ -13,6 +13,8 @@ _OPTIONS = (
     click.option("--live", is_flag=True, help="Judge oversold, conservation and duplicate_order from the log while a "
                  "load goes on, and show units sold, stock and violations so far."),
     click.option("--stop-on-violation", is_flag=True, help="As --live, and end the load at the first violation."),
+    click.option("--web", is_flag=True, help="Locust's own page is up while the load goes on, on a random port of the "
+                 "loopback interface, which is printed."),
     click.option("--waits", is_flag=True, help="Sample what the server's sessions wait for, 50 times a second, so that "
                  "the report can say where the time goes."),
     click.option("--baseline", type=click.Path(path_type=Path), metavar="RUN|FILE", help="Compare latencies with an "
@@ -31,5 +33,5 @@ def live_options(command: Command) -> Command:
 
 def stage_options(options: Mapping[str, Any], **more: Any) -> StageOptions:
     """What these options wish, and ``more``."""
-    wishes = {"live": options["live"], "stop_on_violation": options["stop_on_violation"], "waits": options["waits"]}
-    return StageOptions(**{**wishes, **more})
+    names = ("live", "stop_on_violation", "web", "waits")
+    return StageOptions(**{**{name: options[name] for name in names}, **more})

@@ -33,6 +33,7 @@ from doorbuster.engine.timeline import Targets, Timeline, whole
 from doorbuster.engine.undriven import leave_undriven
 from doorbuster.engine.waits import sampled
 from doorbuster.faults import Site
+from doorbuster.host.ports import LOOPBACK, free_port
 from doorbuster.model.clock import Clock
 from doorbuster.model.contract import Contract
 from doorbuster.model.distribution import Distribution
@@ -140,7 +141,11 @@ async def _drive(
     write_plan(plan, path)
     listener = _Listener(stage, plan, known)
     try:
-        async with locust(path, workload_of(scenario).buyers, folder, house.guardian, spread) as driver:
+        port = free_port() if stage.options.web else None
+        buyers = workload_of(scenario).buyers
+        async with locust(path, buyers, folder, house.guardian, spread, web_port=port) as driver:
+            if port is not None:
+                stage.emit(Notice(f"Locust's page, while the load goes on: http://{LOOPBACK}:{port}"))
             targets = replace(targets, site=replace(targets.site, workers=lambda: driver.pids))
             timeline = Timeline(scenario.faults, targets, folder, journal, lambda: listener.fault(timeline.active))
             async with (
@@ -275,6 +280,8 @@ async def _side_by_side(
                 start_us = int(event["start_us"])
                 journal.write("load", "buyers are released", at_us=start_us)
                 faults = asyncio.create_task(timeline.play(start_us))
+            if listener.is_stopped and faults is not None:
+                faults.cancel()  # heals what acts; what lies ahead is not played
         journal.write("load", "the last order has its answer")
         if faults is not None and not listener.is_stopped:
             await faults  # a fault that outlasts the orders is still played to its end, and healed

@@ -19,6 +19,7 @@ from doorbuster.model.distribution import LOOPBACK, Distribution
 T = TypeVar("T")
 STOP_S = 5.0
 ALONE = Distribution()
+AUTOMATIC = ["--autostart", "--web-host", LOOPBACK]
 QUIET = ["--only-summary", "--exit-code-on-error", "0", "--stop-timeout", "30", "--loglevel", "WARNING"]
 SILENT_S = 45.0  # it reports several times a second, but on a busy machine it may take long to start
 
@@ -105,15 +106,18 @@ def _tail(log: Path) -> str:
 
 @asynccontextmanager
 async def locust(
-    plan: Path, buyers: int, folder: Path, guard: ProcessGuard, spread: Distribution = ALONE
-) -> AsyncIterator[Driver]:
+    plan: Path, buyers: int, folder: Path, guard: ProcessGuard, spread: Distribution = ALONE, *,
+    web_port: int | None = None,
+) -> AsyncIterator[Driver]:  # fmt: skip
     """Start Locust on the plan file ``plan`` with ``buyers`` users; all of it is gone when the context ends.
 
     Where the load is ``spread``, that is a master and the workers of this machine. What they print goes to ``folder``.
+    With a ``web_port`` Locust's page is there meanwhile, on the loopback interface.
     """
     read, write = os.pipe()
     environment = {**os.environ, PLAN_VARIABLE: str(plan), EVENTS_VARIABLE: str(write)}
-    users = ["--headless", "--users", str(buyers), "--spawn-rate", str(buyers)]
+    shown = ["--headless"] if web_port is None else [*AUTOMATIC, "--web-port", str(web_port)]
+    users = [*shown, "--users", str(buyers), "--spawn-rate", str(buyers)]
     port = spread.port or free_port()
     async with AsyncExitStack() as stack:
         log = folder / "locust.log"

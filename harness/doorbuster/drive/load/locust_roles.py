@@ -15,6 +15,7 @@ Locust's own messages run beside these: they spawn the buyers, and say who is mi
 
 import itertools
 import os
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -33,7 +34,7 @@ from doorbuster.drive.load import shipping
 from doorbuster.drive.load.crew import Crew
 from doorbuster.drive.load.live import LiveFigures
 from doorbuster.drive.load.locust_bridge import REPORT_S, Bridge, Tell, aborted
-from doorbuster.drive.load.plan import ANY_HOST, SERIES, Plan, parse_plan
+from doorbuster.drive.load.plan import ANY_HOST, EVENTS_VARIABLE, SERIES, Plan, parse_plan
 from doorbuster.host.process_table import ProcessId, identify, is_alive, this_boot
 from doorbuster.model.clock import Clock, drifted, measured
 
@@ -82,7 +83,7 @@ class Alone:
 
     def _tell(self, event: dict[str, Any]) -> None:
         self._tell_all(event)
-        if event["event"] == "finished" and self._environment.web_ui is None:
+        if event["event"] == "finished" and _ends_with_its_load(self._environment):
             gevent.spawn(_quit, self._environment)
 
 
@@ -212,7 +213,7 @@ class Master:
         self._tell({"event": "workers", "series": self._series, "workers": self._report(crew)})
         shipping.remove_mark(Path(self._plan.record))
         self._tell({"event": "finished", "failure": self._failure})
-        if self._environment.web_ui is None:
+        if _ends_with_its_load(self._environment):
             _quit(self._environment)
 
     def _report(self, crew: Crew) -> list[dict[str, Any]]:
@@ -382,6 +383,13 @@ def _pair(clock: Clock) -> tuple[int, int]:
     return clock.offset_us, clock.error_us
 
 
+def _ends_with_its_load(environment: Environment) -> bool:
+    """Whether a run waits for it; a page that a person opened stays, so that they can start again."""
+    return environment.web_ui is None or EVENTS_VARIABLE in os.environ
+
+
 def _quit(environment: Environment) -> None:
     if environment.runner is not None:
         environment.runner.quit()
+    if environment.web_ui is not None:  # with a page, that is not the end of the process
+        os.kill(os.getpid(), signal.SIGTERM)
