@@ -26,6 +26,7 @@ MODULES = (
     "log",
     "cut_and_crash",
     "load",
+    "interleave",
     "naive",
     "report",
 )  # fmt: skip

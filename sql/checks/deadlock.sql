@@ -15,8 +15,12 @@ with circle as (
 ), counted as (
     select coalesce(sum(value), 0) - (select count(*) from circle) as hidden from counters where name = 'deadlocks'
 )
-select (select arg_min(order_key, abs(coalesce(returned_us, at_us) - at_us)) from attempts
-        where backend_pid = victim) as order_key, clock(at_us) as happened_at, detail,
+-- The log counts whole milliseconds, in which a session can end several attempts: the one that was told so, if one was.
+select (select arg_min(order_key, (abs(coalesce(returned_us, at_us) - at_us), attempt)) from attempts
+        where backend_pid = victim
+          and (code = '40P01' or not exists (select 1 from attempts as other where other.backend_pid = victim
+                                             and other.code = '40P01' and abs(other.returned_us - at_us) < 100000))
+       ) as order_key, clock(at_us) as happened_at, detail,
        not exists (select 1 from required where name = 'deadlock') as only_a_warning
 from circle where only_orders
 union all

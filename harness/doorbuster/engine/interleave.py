@@ -113,7 +113,7 @@ async def _explore(
 ) -> None:
     product = FIRST_PRODUCT
     outcomes: Counter[str] = Counter()
-    for isolation in wanted.isolation:
+    for isolation in dict.fromkeys(wanted.isolation):
         for crowd in _crowds(stage.contract, wanted):
             one = Explored(crowd, isolation, wanted.buyers)
             explored.append(one)
@@ -135,7 +135,7 @@ def _crowds(contract: Contract, wanted: Interleave) -> list[Crowding]:
     retries = Outcome.UNKNOWN in contract.buyer.retry
     many_lines = any(":lines" in text for text in contract.place.templates)
     return [
-        crowd for crowd in wanted.crowds
+        crowd for crowd in dict.fromkeys(wanted.crowds)
         if (retries or not shape(crowd, wanted.buyers).shares_key)
         and (many_lines or all(len(cart) == 1 for cart in shape(crowd, wanted.buyers).carts))
     ]  # fmt: skip

@@ -17,6 +17,7 @@ from doorbuster.engine.stage import Stage
 from doorbuster.model.interleave import Crowding, Isolation
 
 SCHEDULES = "schedules"
+DEADLOCK, DEADLOCK_DETECTED = "deadlock", "40P01"
 SCHEDULE_SCHEMA = "doorbuster.schedule/1"
 
 
@@ -58,6 +59,30 @@ class Gates:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
+class _Verdicts:
+    """Which checks each schedule broke.
+
+    A deadlock belongs to whoever was told of it: the server's log counts whole milliseconds, and may point at the
+    schedule before. Only where a function tells nobody, the log's word stands.
+    """
+
+    def __init__(self, found: Aftermath, explored: Sequence[Explored]) -> None:
+        self._found = found
+        self._told = [ran for one in explored for ran in one.ran if _is_told_of_deadlock(ran)]
+        self._is_broken = any(DEADLOCK in fate.checks for fate in found.fates.values())
+
+    def broken(self, ran: Ran) -> set[str]:
+        """The checks of which some order of the schedule has a row."""
+        by_key = {check for order in ran.orders for check in self._found.checks_of(order.order_key)}
+        if not (self._told and self._is_broken):
+            return by_key
+        return (by_key - {DEADLOCK}) | ({DEADLOCK} if _is_told_of_deadlock(ran) else set())
+
+
+def _is_told_of_deadlock(ran: Ran) -> bool:
+    return any(end.code == DEADLOCK_DETECTED for end in ran.ends)
+
+
 def doubt(explored: Sequence[Explored], told: dict[str, Any]) -> str | None:
     """Why nothing may be called a pass: schedules that go another way each time prove nothing. What broke, counts."""
     if told["failing"]:
@@ -68,6 +93,7 @@ def doubt(explored: Sequence[Explored], told: dict[str, Any]) -> str | None:
 
 def told_of(stage: Stage, gates: Gates, explored: Sequence[Explored], found: Aftermath) -> dict[str, Any]:
     """Everything, for the facts; leaves a file for each schedule in ``failing``."""
+    verdicts = _Verdicts(found, explored)
     spent_s = sum(one.spent_s for one in explored)
     schedules = sum(len(one.ran) for one in explored)
     return {
@@ -78,9 +104,9 @@ def told_of(stage: Stage, gates: Gates, explored: Sequence[Explored], found: Aft
         "schedules_per_s": round(schedules / spent_s, 1) if spent_s else None,
         "stops": _stops(gates),
         "not_instrumented": [{"function": name, "reason": reason} for name, reason in gates.left_out.items()],
-        "levels": [_level(level, explored, found) for level in dict.fromkeys(one.isolation for one in explored)],
-        "crowds": [_summary(one, found) for one in explored],
-        "failing": [failure for one in explored for failure in _failures(stage, gates, one, found)],
+        "levels": [_level(level, explored, verdicts) for level in dict.fromkeys(one.isolation for one in explored)],
+        "crowds": [_summary(one, verdicts) for one in explored],
+        "failing": [failure for one in explored for failure in _failures(stage, gates, one, verdicts)],
     }
 
 
@@ -96,9 +122,9 @@ def _stops(gates: Gates) -> str:
     return ", ".join(where) or "nowhere"
 
 
-def _level(level: Isolation, explored: Sequence[Explored], found: Aftermath) -> dict[str, Any]:
+def _level(level: Isolation, explored: Sequence[Explored], verdicts: _Verdicts) -> dict[str, Any]:
     here = [one for one in explored if one.isolation == level]
-    broken = sorted({check for one in here for ran in one.ran for check in _broken(ran, found)})
+    broken = sorted({check for one in here for ran in one.ran for check in verdicts.broken(ran)})
     if broken:
         verdict = f"broken: {', '.join(broken)}"
     elif all(one.exhausted for one in here):
@@ -109,14 +135,10 @@ def _level(level: Isolation, explored: Sequence[Explored], found: Aftermath) -> 
     return {"isolation": level, "verdict": verdict, "schedules": sum(len(one.ran) for one in here)}
 
 
-def _broken(ran: Ran, found: Aftermath) -> set[str]:
-    return {check for order in ran.orders for check in found.checks_of(order.order_key)}
-
-
-def _summary(one: Explored, found: Aftermath) -> dict[str, Any]:
+def _summary(one: Explored, verdicts: _Verdicts) -> dict[str, Any]:
     by_check: dict[str, int] = {}
     for ran in one.ran:
-        for check in _broken(ran, found):
+        for check in verdicts.broken(ran):
             by_check[check] = by_check.get(check, 0) + 1
     return {
         "crowd": one.crowd,
@@ -130,7 +152,7 @@ def _summary(one: Explored, found: Aftermath) -> dict[str, Any]:
         "random": one.random,
         "depth": one.depth or None,
         "guaranteed": one.guaranteed,
-        "violated": sum(bool(_broken(ran, found)) for ran in one.ran),
+        "violated": sum(bool(verdicts.broken(ran)) for ran in one.ran),
         "broken": by_check,
         "answers": dict(Counter(" / ".join(end.outcome.value for end in ran.ends) for ran in one.ran)),
         "uncontrolled": one.uncontrolled,
@@ -138,11 +160,11 @@ def _summary(one: Explored, found: Aftermath) -> dict[str, Any]:
     }
 
 
-def _failures(stage: Stage, gates: Gates, one: Explored, found: Aftermath) -> Iterator[dict[str, Any]]:
+def _failures(stage: Stage, gates: Gates, one: Explored, verdicts: _Verdicts) -> Iterator[dict[str, Any]]:
     """The first schedule that broke each check: those with the fewest switches ran first."""
     seen: set[str] = set()
     for ran in one.ran:
-        if broken := sorted(_broken(ran, found) - seen):
+        if broken := sorted(verdicts.broken(ran) - seen):
             seen |= set(broken)
             yield _failure(stage, gates, one, ran, broken)
 

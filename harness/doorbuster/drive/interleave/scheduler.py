@@ -8,6 +8,7 @@ steps in a row is stopped only after the last: what he passed is in his sequence
 import math
 
 LIMIT_MS = 10_000
+SPINS = 16
 
 
 def scheduler_sql(schema: str, gate: int, end: int, counts: str, paths: str, points: int) -> str:
@@ -66,7 +67,7 @@ declare
     gates integer[] := array_fill(0, array[n]);   -- the gate that is held
     stands integer[] := array_fill(0, array[n]);  -- the point of that gate
     sleep integer := 0;
-    alive integer; now_ready integer; now_waiting integer; done integer := 0;
+    alive integer; now_ready integer; now_waiting integer := 0; done integer := 0;
     before_done integer; before_waiting integer; before_ready integer;
     step integer := 0;
     tense boolean := pg_sequence_last_value('{schema}.tense') = 2;
@@ -93,28 +94,34 @@ begin
         gates[i] := passed;
     end loop;
     loop
-        -- Until nobody moves.
+        -- Until nobody moves. Who counted up to the gate that is held is there: he cannot pass it.
         polls := 0;
         loop
             polls := polls + 1;
-            if polls > 30 then  -- the machine is busy: leave it to those who are waited for
+            now_ready := 0;
+            for i in 1 .. n loop
+                if pg_sequence_last_value({counts}[i]) >= gates[i] then
+                    now_ready := now_ready | (1 << (i - 1));
+                end if;
+            end loop;
+            if b = 0 then
+                exit when now_ready = all_of;
+            elsif strides and now_ready & (1 << (b - 1)) > 0 then  -- he gave no lock back, so nobody else moved
+                now_waiting := before_waiting; done := before_done;
+                exit;
+            end if;
+            continue when polls % {SPINS} <> 0;  -- a look at the locks costs more than all of that
+            if polls > {SPINS} * 30 then  -- the machine is busy: leave it to those who are waited for
                 perform pg_sleep(0.0005);
             end if;
-            if not has_end and came < all_of then  -- before the locks are looked at: who came is there, or done
-                for i in 1 .. n loop
-                    if pg_sequence_last_value({counts}[i]) >= gates[i] then
-                        came := came | (1 << (i - 1));
-                    end if;
-                end loop;
-            end if;
+            came := came | now_ready;
             select coalesce(bit_or(1 << (l.b - 1)) filter (where l.granted), 0),
-                   coalesce(bit_or(1 << (l.b - 1)) filter (where l.class = {gate} + l.b and l.number = gates[l.b]), 0),
                    coalesce(bit_or(1 << (l.b - 1)) filter (
                        where not l.granted and l.class is distinct from {gate} + l.b
                          and l.class is distinct from {end} + l.b), 0),
                    coalesce(bit_or(1 << (l.b - 1)) filter (where l.class = {end} + l.b), 0)
-            into alive, now_ready, now_waiting, done
-            from (select array_position(pids, s.pid) as b, s.granted, s.objid::bigint as number,
+            into alive, now_waiting, done
+            from (select array_position(pids, s.pid) as b, s.granted,
                          case when s.locktype = 'advisory' then s.classid::bigint end as class
                   from pg_lock_status() s
                   where (not s.granted or s.locktype = 'virtualxid') and s.pid = any (pids)) l;
@@ -128,6 +135,7 @@ begin
                         done := done | (1 << (i - 1));
                     end if;
                 end loop;
+                perform pg_stat_clear_snapshot();
             end if;
             if (now_ready | now_waiting | done) = all_of then
                 exit when now_waiting = 0;
@@ -149,7 +157,6 @@ begin
                 end loop;
                 exit when free = (now_ready | now_waiting);
             end if;
-            perform pg_stat_clear_snapshot();
             if clock_timestamp() > started + interval '{LIMIT_MS} ms' then
                 problem := format('nobody got on within {LIMIT_MS} ms: at a gate %s, waiting %s, done %s, step %s',
                                   now_ready, now_waiting, done, step);
