@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         role=options.role,
         retries_serialization=options.retry_serialization,
         items_argument=options.items_argument,
+        keeps_retired=options.keep_retired,
     )
     uvicorn.run(
         make_app(settings), host=options.host, port=options.port, timeout_graceful_shutdown=2,
@@ -58,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="repeat a call that failed with 40001 without bound, as PostgREST 14 does")  # fmt: skip
     parser.add_argument("--items-argument", default="order_items_data",
                         help="what create-order calls the function's items (order_items_data)")  # fmt: skip
+    parser.add_argument("--keep-retired", action="store_true",
+                        help="one_call, and update-inventory still does what it did")  # fmt: skip
     parser.add_argument("--access-log", action="store_true", help="write a line for every request")
     return parser
 

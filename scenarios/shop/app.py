@@ -36,6 +36,7 @@ class Settings:
     role: str | None = None
     retries_serialization: bool = False
     items_argument: str = "order_items_data"
+    keeps_retired: bool = False
 
 
 class Shop:
@@ -65,7 +66,7 @@ class Shop:
 
     async def update_inventory(self, request: Request) -> Response:
         """``POST /api/checkout/update-inventory``, retired."""
-        if self._settings.flow != "two_step":
+        if self._settings.flow != "two_step" and not self._settings.keeps_retired:
             return _sent(RETIRED)
         return _sent(await self._checkout.update_inventory(await _body(request)))
 

@@ -8,6 +8,7 @@
     fault NAME 0-10 · deadlock 5 7,8 · counter deadlocks 3
     session open 10 pid=7 [transaction] [locks=advisory]       also "left"
     probe k9 apple 100-110 ok
+    retired /old apple 0-10 410                                or "none", where no answer came
     many 25 0-10 ok                                            25 whole orders of apple, each as long
 
 Actions: ``order 1 k1 apple*1`` writes a whole order; ``head 1 k1 10`` only its row with a total; ``line 1 apple 2``,
@@ -209,6 +210,13 @@ def _many(history: History, text: str) -> None:
             history.order(history.commit(start + 1000 * n + 0.5, attempt), n, key, [("apple", 1)])
 
 
+def _retired(history: History, text: str) -> None:
+    endpoint, product, span, status = text.split()
+    start, end = _span(span)
+    answered = None if status == "none" else int(status)
+    history.tables["retired"].append([endpoint, product, _at(start), end and _at(end), answered, "said so"])
+
+
 _WORDS: dict[str, Callable[[History, str], None]] = {
     "wants": _wants,
     "tries": _tries,
@@ -222,5 +230,6 @@ _WORDS: dict[str, Callable[[History, str], None]] = {
     "restock": _restock,
     "cancel": _ends_order("cancel"),
     "release": _ends_order("release"),
+    "retired": _retired,
 }
 assert PRICE == 10  # the stories' totals rely on it

@@ -63,17 +63,27 @@ class Rules:
     refuse: tuple[str, ...] = ()
     negative_stock: str = "never"
     release_all: bool = False
+    retired: bool = False
+
+
+RETIRED = {"http": {"server": {"command": ["true"]}, "url": "/orders", "retired": [{"url": "/old"}]}}
+
+
+def _place(rules: Rules) -> dict[str, Any]:
+    step = {"sql": "select 1"}
+    if rules.retired:
+        return RETIRED
+    return {"steps": [{**step, "name": str(n)} for n in range(rules.steps)]} if rules.steps > 1 else step
 
 
 def contract_of(rules: Rules) -> Contract:
     """The contract of a history's shop."""
-    step = {"sql": "select 1"}
     return validated(
         Contract,
         {
             "name": "golden",
             "schema": {"files": []},
-            "place": {"steps": [{**step, "name": str(n)} for n in range(rules.steps)]} if rules.steps > 1 else step,
+            "place": _place(rules),
             "answers": {"ok": [{}], "order_id": "$.id"},
             "stock": [
                 {"table": "products", "product": "id", "quantity": "stock"},

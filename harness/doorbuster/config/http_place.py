@@ -48,7 +48,7 @@ def _step_mistakes(http: HttpPlace, known: Sequence[str]) -> Iterator[Told]:
         names = known if number == 0 else None
         yield from _request_mistakes("place.http" if single else f"place.http.steps.{number}", step, names)
     for number, step in enumerate(http.retired):
-        yield from _request_mistakes(f"place.http.retired.{number}", step, known)
+        yield from _request_mistakes(f"place.http.retired.{number}", step, (*known, "order_id"))
 
 
 def _request_mistakes(key: str, step: HttpStep, known: Sequence[str] | None) -> Iterator[Told]:

@@ -23,6 +23,7 @@ from doorbuster.drive.stateful.sitting import Counterpart, Finding
 from doorbuster.drive.stateful.tours import TOURS, take_tours
 from doorbuster.engine.errors import UsageError
 from doorbuster.engine.links import open_entrance
+from doorbuster.engine.retired import ask_retired
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
@@ -94,6 +95,7 @@ async def _drive(stage: Stage, shop: Shop) -> dict[str, Any]:
             contract, connection, buyer, backstage, history, ledger, Random(stage.seed), operations, operators
         )
         findings, told = await _one_at_a_time(stage, counterpart, wanted)
+        await ask_retired(counterpart, target, patience_s, stage.folder)
         if wanted.crowds:
             settings = {**CROWD_SETTINGS, **target.settings}
             crowd_buyers = [

@@ -192,6 +192,7 @@ def has_mappings(contract: Contract) -> dict[str, bool]:
     return {
         "movements": contract.movements is not None,
         "operations": bool(contract.operations),
+        "retired": contract.place.http is not None and bool(contract.place.http.retired),
         "orders": orders is not None,
         "orders.total": orders is not None and orders.total is not None,
         "lines.price": contract.lines.price is not None,

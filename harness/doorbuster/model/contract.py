@@ -86,7 +86,8 @@ class HttpPlace:
     """How to place an order over HTTP: a single request (``url``, …), or ``steps``.
 
     ``keep_alive``: a buyer keeps his connection for the next request. ``connect_timeout_s`` is for making one, within
-    the buyer's whole patience. ``retired`` are endpoints that must refuse and change nothing.
+    the buyer's whole patience. ``retired`` are endpoints that must refuse and change
+    nothing; they know ``:order_id``, too, the id of an order that is there.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT

@@ -106,6 +106,16 @@ OPERATIONS = {
     "message": "VARCHAR",
     "backend_pid": "INTEGER",
 }
+# One row a retired endpoint that was asked, for a product that nobody else wants and while nobody else was there;
+# status is NULL where no answer came.
+RETIRED = {
+    "endpoint": "VARCHAR",
+    "product": "VARCHAR",
+    "invoked_us": "BIGINT",
+    "returned_us": "BIGINT",
+    "status": "INTEGER",
+    "message": "VARCHAR",
+}
 # Numbers from here up are operations', beyond all attempts of buyers.
 FIRST_OPERATION = 1 << 52
 
@@ -136,6 +146,7 @@ JOURNALS = {
     "probes": PROBES,
     "operations": OPERATIONS,
     "happenings": HAPPENINGS,
+    "retired": RETIRED,
     "server_log": SERVER_LOG,
     "samples": SAMPLES,
 }
@@ -150,5 +161,6 @@ LATER = frozenset({
     "server_log",
     "sessions",
     "samples",
-})  # fmt: skip
+    "retired",
+})
 TABLES = {**JOURNALS, "commits": COMMITS, "changes": CHANGES}

