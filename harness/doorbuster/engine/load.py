@@ -231,6 +231,7 @@ class _Listener:
                 self._latest = replace(self._latest, **counts)
                 self._stage.emit(self._latest)
             case "aborted":
+                self.stop()
                 self._known["aborted_by"] = event["threshold"]
                 self._stage.emit(Notice(f"the load was ended: {event['threshold']!r} is broken, {event['told']}"))
             case "lost":
@@ -253,7 +254,7 @@ class _Listener:
         clocks = {parts[w["number"]]: Clock(w["offset_us"], w["error_us"]) for w in workers}
         save_clocks(folder, {part: clock for part, clock in clocks.items() if clock != Clock()})
         for worker in workers:
-            if worker["dead"] is not None:
+            if worker["dead"] is not None and self._known["start_us"]:  # else no order was ever due
                 self.lost.append(self._count_in(worker, parts[worker["number"]], len(workers)))
 
     def _count_in(self, worker: dict[str, Any], part: int, of: int) -> str:
