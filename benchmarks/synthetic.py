@@ -135,7 +135,8 @@ def write_events(folder: Path) -> None:
     with duckdb.connect(str(folder / "making.duckdb")) as db:
         db.execute(f"set temp_directory = {quoted(folder / 'spill')}")
         for table, columns in EVENTS.items():
-            query = made[table].replace("$plenty", str(PLENTY)).replace("$scarce", str(SCARCE_UNITS))
+            query = made.get(table, empty_table(columns))
+            query = query.replace("$plenty", str(PLENTY)).replace("$scarce", str(SCARCE_UNITS))
             query = query.replace("$units", str(PLENTY_UNITS))
             typed = ", ".join(f"{name}::{kind} as {name}" for name, kind in columns.items())
             path = quoted(target / f"{table}.parquet")
