@@ -1,4 +1,5 @@
 -- check: bad_order_accepted
+-- without a log: convicts
 -- means: An order of a class that the shop says it refuses went through, or left a trace in its tables.
 -- sound: The harness made the order bad on purpose and knows its class; the contract names the classes that the shop refuses. A
 --   trace is a net change of a mapped table by a transaction that carries the tag of one of its attempts, or a live order

@@ -1,4 +1,5 @@
 -- check: conservation
+-- without a log: convicts
 -- means: Units appeared or vanished: initial stock plus restocks less the units on live orders is not the stock.
 -- sound: Both sides come from the same log at the same commit boundary, so no timing can make them differ; only a commit that
 --   changes one side without the other can. A flow of several transactions is between its steps on every good order: it

@@ -1,5 +1,6 @@
 -- check: duplicate_order
 -- rests on: clock
+-- without a log: convicts
 -- means: One order key, more than one live order, or more units taken than its cart; or a later attempt of a key whose order
 --   was provably visible was answered otherwise.
 -- sound: The key of an order is that of the attempt whose tag its transaction carries, so two orders of one key that are live

@@ -1,4 +1,5 @@
 -- check: ghost_order
+-- without a log: convicts
 -- means: A buyer was told a definite no, yet the transaction of that very attempt left an order, stock taken, or a movement.
 -- sound: Only commits that carry the attempt's own tag count, and only their net effect on a product or an order: a flow that
 --   takes back by hand what it did leaves none, and neither does a tag without rows. An order whose transaction carries no

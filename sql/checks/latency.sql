@@ -1,6 +1,7 @@
 -- check: latency
 -- kind: threshold
 -- rests on: harness
+-- without a log: judges
 -- means: Orders took longer than a threshold allows.
 -- sound: Judged on the raw samples of every order of the phase, retries included, not on rounded percentiles.
 -- exercised by: Orders in the phases that the scenario's thresholds name.

@@ -1,5 +1,6 @@
 -- check: leaked_session
 -- rests on: harness
+-- without a log: judges
 -- means: After its order was answered, a session was still in a transaction, or still held a lock.
 -- sound: A session that has given its answer has nothing open: no transaction, no lock, no session advisory lock. Sessions are
 --   looked at around the faults. Those of buyers still connected count only if every attempt on them ended in a definite

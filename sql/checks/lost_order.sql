@@ -1,4 +1,5 @@
 -- check: lost_order
+-- without a log: convicts
 -- means: An acknowledged order was never committed, belongs to another buyer, or at the end is gone or no longer holds the units
 --   it held, though nobody cancelled it.
 -- sound: The log is read up to a marker that was committed after the last attempt had ended, so an order that is not in it was

@@ -1,5 +1,6 @@
 -- check: movements
 -- needs: movements
+-- without a log: convicts
 -- means: The movement ledger disagrees with the stock's changes, for an order or in sum for a product.
 -- sound: Ledger, lines and stock are read at the same commit boundary. A flow of several transactions is judged where no
 --   attempt at an order of that product was in flight. A live order's own movements are compared with the units that it holds at

@@ -1,4 +1,5 @@
 -- check: oversold
+-- without a log: convicts
 -- means: In some committed state stock is negative, or more units are on live orders than were ever on the shelf.
 -- sound: The log holds every committed state in commit order, so a negative stock was really there; the second half counts
 --   only live orders against what the harness itself put on the shelf and what restocks were to add, so a cancelled order is not counted. It can only

@@ -1,6 +1,7 @@
 -- check: throughput
 -- kind: threshold
 -- rests on: harness
+-- without a log: judges
 -- means: Fewer orders a second were answered than a threshold asks for.
 -- sound: Judged on the raw samples of every order of the phase, retries included, not on rounded percentiles.
 -- exercised by: Orders in the phases that the scenario's thresholds name.

@@ -1,5 +1,6 @@
 -- check: unfinished
 -- rests on: harness
+-- without a log: judges
 -- means: After a fault had ended, new orders of products that were on the shelf did not succeed within the recovery time.
 -- sound: At the end an order of a reserved product is tried, which no buyer competes for and of which there is ample stock; it
 --   is retried until the recovery time is over, over a network that is whole. After each fault of a load it counts only if

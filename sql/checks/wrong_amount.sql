@@ -1,5 +1,6 @@
 -- check: wrong_amount
 -- needs: orders.total lines.price
+-- without a log: convicts
 -- means: The goods total of an order is not the sum of its lines.
 -- sound: Total and lines are read at one commit boundary: for one transaction an order, where the order was made; and for every
 --   live order at the end of the log, for a shop that repairs later if its limit is over. The contract maps the total of the goods alone, so shipping, tax and discounts do not

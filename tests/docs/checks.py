@@ -47,6 +47,15 @@ A transaction belongs to the attempt whose tag it carries; the tag costs an orde
 that of its customer, or to the buyer who was told its id. `attribution` in `result.json` says how many orders were
 tied in which way.
 
+## Where there is no log
+
+A server that is not ours may keep no log for us. Then the state before the first buyer and the state at the end stand
+in for it. What the final state alone shows to be wrong convicts all the same (`conservation`, `oversold`,
+`duplicate_order`, `lost_order`, `movements`, `wrong_amount`, `ghost_order`, `bad_order_accepted`); what does not look
+at the log is judged as ever; all else is unobservable, with the reason, also where the final state looks right,
+because nobody saw what lay between. A run with a required check that could not be observed is inconclusive, unless
+its scenario names that check in `[checks] accept_unobservable`.
+
 ## The tables that checks may read
 
 A shop's [own checks](own-checks.md) may read them, too. `commit` is a transaction's number in commit order; every

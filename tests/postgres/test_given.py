@@ -12,7 +12,7 @@ from doorbuster.postgres.embedded import EmbeddedServer
 from doorbuster.postgres.errors import ServerError
 from doorbuster.postgres.given import GivenRuntime, address_of, is_marked, mark_disposable, unmark_disposable
 
-from tests.integration.conftest import COMMAND, finished
+from tests.integration.conftest import COMMAND, contract, finished
 
 KILLED = """
 import os, signal, sys
@@ -161,3 +161,43 @@ def test_without_logical_decoding_a_run_is_inconclusive_says_why_and_shows_no_pa
         written = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert not [path for path in written if own.password.encode() in path.read_bytes()]
         assert own.password not in run.output
+
+
+ACCEPTING = """
+name = "accepting"
+kind = "load"
+description = "Orders on a server without a log."
+[workload]
+arrivals = "burst"
+buyers = 8
+rounds = 10
+stock = 1
+[checks]
+require = ["oversold", "conservation", "lost_order"]
+accept_unobservable = ["oversold", "conservation", "lost_order"]
+"""
+
+
+def test_without_a_log_the_final_state_convicts_and_passes_only_where_that_is_accepted_by_name(
+    tmp_path: Path, binaries: Binaries, guardian: Guardian
+) -> None:
+    scenario = tmp_path / "accepting.toml"
+    scenario.write_text(ACCEPTING)
+    with EmbeddedServer(binaries, guardian, settings={"wal_level": "replica"}) as own:
+        mark_disposable(own.dsn("postgres"))
+        runs = []
+        for number, more in enumerate([[], ["-c", contract("application_rollback")]]):
+            out = tmp_path / str(number)
+            given = ["--postgres", own.dsn("postgres"), "--disposable", "--out", str(out)]
+            command = [*COMMAND, "run", str(scenario), *given, *more]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+            runs.append(finished(done.returncode, done.stdout + done.stderr, out))
+    right, wrong = runs
+    assert right.exit_code == 0, right.output
+    check = right.check("accepting", "conservation")
+    assert check["status"] == "unobservable"
+    assert check["reason"].endswith("the scenario accepts that")
+    assert right.check("accepting", "false_sold_out")["status"] == "unobservable"
+    assert wrong.exit_code == 1, wrong.output
+    assert wrong.check("accepting", "conservation")["status"] == "violated"
+    assert wrong.check("accepting", "conservation")["example"]["lsn"] == "snapshot"

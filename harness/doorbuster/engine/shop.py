@@ -24,6 +24,7 @@ from doorbuster.model.server import Server
 from doorbuster.postgres.connect import TROUBLE
 from doorbuster.postgres.databases import Databases
 from doorbuster.record.catalogue import Table, UnreadableTable, read_catalogue, save_catalogue
+from doorbuster.record.final_state import Rows, read_state, write_states
 from doorbuster.record.live_log import SUFFIX
 from doorbuster.record.log_text import Unobservable, leave_no_log
 from doorbuster.record.wal import open_witness
@@ -35,7 +36,8 @@ _TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 @dataclass(frozen=True, slots=True)
 class Shop:
     """A database that is open for business. ``direct`` reaches it around the faults; ``sessions`` is the condition for
-    the sessions that place orders; ``no_log`` is why its log says nothing, if it does not."""
+    the sessions that place orders; ``no_log`` is why its log says nothing, if it does not: then ``first_state``
+    is what was there before the first buyer."""
 
     direct: Target
     connection: asyncpg.Connection
@@ -45,6 +47,7 @@ class Shop:
     sessions: str
     log: LogKeeper
     no_log: str | None = None
+    first_state: Rows = ()
 
     async def close_and_read(self, folder: Path) -> str | None:
         """End every buyer's session, then write the log to ``folder``; why it could not be read, or None.
@@ -59,9 +62,10 @@ class Shop:
             await self._end_sessions()
             if reason is None:
                 await self.log.finish(self.connection, folder)
+            else:
+                write_states(self.first_state, await read_state(self.connection, self.tables), folder)
         except (Unobservable, *TROUBLE) as problem:
             reason = f"the log could not be read: {problem}"
-        if reason is not None:
             leave_no_log(folder)
         return reason
 
@@ -177,6 +181,7 @@ async def open_on(
         if any(flow.needs_tag_triggers for flow in flows):
             await install_tag_triggers(connection, [table.printed for table in tables])
         await stock_shelves(connection, contract, items)
+        first_state = await read_state(connection, tables) if no_log else ()
     except (UnreadableTable, StatementFailed) as problem:
         raise UsageError(f"{contract.name}: {problem}") from None
     except asyncpg.PostgresError as problem:
@@ -184,4 +189,4 @@ async def open_on(
     lookout = Lookout(server, target, sessions_of(contract))
     lookout.start()
     keeper = LogKeeper(slot, tables, target)
-    return Shop(target, connection, tables, slot, lookout, sessions_of(contract), keeper, no_log)
+    return Shop(target, connection, tables, slot, lookout, sessions_of(contract), keeper, no_log, first_state)

@@ -60,6 +60,8 @@ def parse_check(text: str, place: str) -> CheckText:
     missing = [key for key in ("check", "means", "sound", "exercised by") if key not in header]
     if missing:
         raise BadCheck(f"{place}: the header lacks {', '.join(f'-- {key}:' for key in missing)}")
+    if header.get("without a log", "convicts") not in ("convicts", "judges"):
+        raise BadCheck(f"{place}: '-- without a log:' says 'convicts' or 'judges', or is left out")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", header["check"]):
         raise BadCheck(f"{place}: {header['check']!r} is no name for a check; use letters, digits and underscores")
     violations, violations_line = _query(text, marks[0].end(), marks[1].start(), place)
@@ -77,6 +79,7 @@ def parse_check(text: str, place: str) -> CheckText:
         place=place,
         violations_line=violations_line,
         exercised_line=exercised_line,
+        without_log=header.get("without a log", ""),
     )
 
 
@@ -119,6 +122,31 @@ def unobservable(checks: Iterable[CheckText], policy: Policy, reason: str) -> li
     """The results where the log could not be read: nothing is known, and nothing passes."""
     status = CheckStatus.UNOBSERVABLE
     return [_with_policy(CheckResult(check.name, status, reason=reason), policy) for check in checks]
+
+
+def run_without_log(
+    connection: duckdb.DuckDBPyConnection, checks: Iterable[CheckText], policy: Policy, ground: Ground, reason: str
+) -> list[CheckResult]:
+    """The results where there is no log, but the state before and after all buyers, as two commits.
+
+    A violation seen in the final state is one. That none is seen there is no pass: nobody saw what lay between.
+
+    Raises:
+        BadCheck: a query fails; points to its line.
+    """
+    return [_with_policy(_run_without_log(connection, check, ground, reason), policy) for check in checks]
+
+
+def _run_without_log(
+    connection: duckdb.DuckDBPyConnection, check: CheckText, ground: Ground, reason: str
+) -> CheckResult:
+    unseen = CheckResult(check.name, CheckStatus.UNOBSERVABLE, reason=reason)
+    if not check.without_log:
+        return unseen
+    result = _run(connection, check, ground)
+    if check.without_log == "judges" or result.status in (CheckStatus.VIOLATED, CheckStatus.OFF):
+        return result
+    return unseen
 
 
 def violations(
@@ -237,6 +265,8 @@ def _with_policy(result: CheckResult, policy: Policy) -> CheckResult:
     result = replace(result, required=result.name in policy.require)
     if result.name in policy.off:
         return replace(result, status=CheckStatus.OFF, reason="turned off by the scenario")
+    if result.name in policy.accept_unobservable and result.status is CheckStatus.UNOBSERVABLE:
+        return replace(result, required=False, accepted=True, reason=f"{result.reason}; the scenario accepts that")
     if result.name in policy.warn and result.status is CheckStatus.VIOLATED:
         return replace(result, status=CheckStatus.WARNING)
     return result

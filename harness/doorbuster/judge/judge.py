@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from doorbuster.config.thresholds import parse_threshold
-from doorbuster.judge.checks import Ground, run_checks, unobservable
+from doorbuster.judge.checks import Ground, run_checks, run_without_log, unobservable
 from doorbuster.judge.drills import journal, recoveries, server_log, targets, unavailable
 from doorbuster.judge.figures import (
     count,
@@ -32,6 +32,7 @@ from doorbuster.model.result import FaultResult, ScenarioResult
 from doorbuster.model.scenario import Scenario
 from doorbuster.model.verdict import Verdict
 from doorbuster.record.catalogue import load_catalogue
+from doorbuster.record.final_state import SNAPSHOT
 
 FACTS = "facts.json"
 # What availability checks rest on: that the harness did its own work to the end.
@@ -75,9 +76,33 @@ def _judged(
                 )  # fmt: skip
             except LogNotUnderstood as problem:
                 reason = f"the log was not understood: {problem}"
-        if reason is not None:
-            return _blind(connection, scenario, checks, facts, reason)
-        return _judge(connection, contract, scenario, checks, proofs, facts)
+        if reason is None:
+            return _judge(connection, contract, scenario, checks, proofs, facts)
+        if count(connection, f"select count(*) from commits where lsn = '{SNAPSHOT}'"):
+            try:
+                catalogue = load_catalogue(folder / "catalogue.json")
+                create_views(connection, contract, catalogue, scenario.checks.require, at_rest=True)
+                return _judge(connection, contract, scenario, checks, proofs, facts, no_log=reason)
+            except LogNotUnderstood as problem:
+                reason = f"{reason}; nor was the final state understood: {problem}"
+        return _blind(connection, scenario, checks, facts, reason)
+
+
+def _convicting(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, checks: Mapping[str, CheckText]
+) -> list[CheckText]:
+    """The checks, of which none convicts by the final state alone where that cannot be told apart from what is right:
+    where orders do not say whose they are, and where the harness itself restocked or cancelled."""
+    if _ties_orders(contract) and not count(connection, "select count(*) from operations"):
+        return list(checks.values())
+    return [replace(c, without_log="") if c.without_log == "convicts" else c for c in checks.values()]
+
+
+def _ties_orders(contract: Contract) -> bool:
+    orders = contract.orders
+    return contract.answers.order_id is not None or (
+        orders is not None and (orders.order_key is not None or orders.customer is not None)
+    )
 
 
 def _judge(
@@ -87,7 +112,9 @@ def _judge(
     checks: Mapping[str, CheckText],
     proofs: Mapping[str, str],
     facts: Mapping[str, Any],
+    no_log: str | None = None,
 ) -> ScenarioResult:
+    """``no_log`` says why there is none: then the commits are the state before all buyers, and the one at the end."""
     start_us = int(facts["start_us"]) or count(connection, "select min(invoked_us) from attempts")
     create_waits(connection)
     aborted_by = facts.get("aborted_by")
@@ -99,7 +126,11 @@ def _judge(
     asked = [parse_threshold(t) for t in scenario.thresholds]
     thresholds = judge_thresholds(connection, asked, phases, can_measure=HARNESS not in blind, aborted_by=aborted_by)
     ground = Ground(has_mappings(contract), blind)
-    results = run_checks(connection, checks.values(), scenario.checks, ground)
+    if no_log is None:
+        results = run_checks(connection, checks.values(), scenario.checks, ground)
+    else:
+        convicting = _convicting(connection, contract, checks)
+        results = run_without_log(connection, convicting, scenario.checks, ground, no_log)
     found = facts.get("findings")
     results = with_findings(results, found if isinstance(found, list) else [], scenario.checks)
     faults = (*_faults(connection, proofs, start_us), *unavailable(connection, start_us))

@@ -119,12 +119,14 @@ def create_views(
     required: Sequence[str] = (),
     *,
     broken_off: bool = False,
+    at_rest: bool = False,
     recovery_s: float | None = None,
 ) -> None:
     """Create the events by the contract's mapping, and the canonical tables over them.
 
     ``required`` names the checks that the scenario requires; ``broken_off`` says that the harness failed in the middle,
-    so that its journals may lack their last lines; ``recovery_s`` is how long recovery from a load's fault may take.
+    so that its journals may lack their last lines; ``recovery_s`` is how long recovery from a load's fault may take;
+    ``at_rest`` says that the commits are states in which nobody is between two steps of a flow.
 
     Raises:
         BadMapping, LogNotUnderstood: the contract's expressions or the log do not fit the tables.
@@ -140,7 +142,7 @@ def create_views(
         )
         require_unbroken(connection, table, images[table.name])
     create_events(connection, contract, images)
-    create_canonical(connection, contract, required, broken_off=broken_off, recovery_s=recovery_s)
+    create_canonical(connection, contract, required, broken_off=broken_off, at_rest=at_rest, recovery_s=recovery_s)
 
 
 def create_canonical(
@@ -149,10 +151,11 @@ def create_canonical(
     required: Sequence[str] = (),
     *,
     broken_off: bool = False,
+    at_rest: bool = False,
     recovery_s: float | None = None,
 ) -> None:
     """Create the canonical tables from the events."""
-    _create_settings(connection, contract, required, broken_off, recovery_s)
+    _create_settings(connection, contract, required, broken_off, recovery_s, at_rest=at_rest)
     for statement in connection.extract_statements(resource("sql/views.sql").read_text()):
         connection.execute(statement)
 
@@ -224,7 +227,7 @@ THRESHOLDS = (
 
 def _create_settings(
     connection: duckdb.DuckDBPyConnection, contract: Contract, required: Sequence[str], broken_off: bool,
-    recovery_s: float | None,
+    recovery_s: float | None, *, at_rest: bool,
 ) -> None:  # fmt: skip
     limit_s = contract.rules.eventual_limit_s
     connection.execute(
@@ -233,7 +236,7 @@ def _create_settings(
         "?::bool as claims_key, ?::bool as broken_off, ?::bool as release_names_order, "
         "?::bigint as recovery_us",
         [
-            len(contract.place.call_names) > 1,
+            len(contract.place.call_names) > 1 and not at_rest,
             contract.rules.atomicity == "eventual",
             None if limit_s is None else int(limit_s * 1e6),
             contract.rules.negative_stock == "allowed",

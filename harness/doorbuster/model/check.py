@@ -23,7 +23,9 @@ class CheckText:
 
     ``needs`` names the optional parts of a contract without which it does not apply, ``rests_on`` what must be
     trustworthy ("clock"); a threshold's violation makes a run slow, not wrong. ``place`` is the file, the lines are
-    where its queries begin: errors point there. A row whose column ``only_a_warning`` is true does not convict.
+    where its queries begin: errors point there.
+    ``without_log``: "judges" where it does not look at the log, "convicts" where a violation can be seen in the final
+    state alone, else nothing. A row whose column ``only_a_warning`` is true does not convict.
     """
 
     name: str
@@ -38,14 +40,16 @@ class CheckText:
     place: str = ""
     violations_line: int = 1
     exercised_line: int = 1
+    without_log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """The result of a check: ``violations`` and ``exercised`` are counts; ``rows`` at most the first ten violations.
 
-    ``story`` tells how the first of them came about. Where the contract says nothing of what the check looks at, it
-    does not ``apply``: it is off, and nobody turned it off.
+    ``story`` tells how the first of them came about; ``accepted``: the scenario lets it pass though it was not seen.
+    Where the contract says nothing of what the check looks at, it does not ``apply``: it is off, and nobody turned it
+    off.
     """
 
     name: str
@@ -58,6 +62,7 @@ class CheckResult:
     rows: tuple[dict[str, object], ...] = ()
     required: bool = False
     story: Story | None = None
+    accepted: bool = False
     applies: bool = True
 
 

@@ -89,12 +89,16 @@ class Workload:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """Which checks a scenario requires to be exercised, turns into warnings, or turns off."""
+    """Which checks a scenario requires to be exercised, turns into warnings, or turns off.
+
+    ``accept_unobservable``: a run may pass though these could not be seen, such as where a server keeps no log for us.
+    """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
     require: tuple[str, ...] = ()
     warn: tuple[str, ...] = ()
     off: tuple[str, ...] = ()
+    accept_unobservable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -232,12 +232,12 @@ _DEFAULT_REASON = {
 
 
 def relaxed(result: RunResult) -> tuple[Relaxed, ...]:
-    """The checks that a policy turned off or into warnings."""
+    """The checks that a policy turned off or into warnings, or accepted unseen."""
     return tuple(
         Relaxed(scenario.name, check.name, check.status, check.violations, example_of(check), clean(check.reason or ""))
         for scenario in result.scenarios
         for check in scenario.checks
-        if check.applies and check.status in (CheckStatus.WARNING, CheckStatus.OFF)
+        if check.applies and (check.status in (CheckStatus.WARNING, CheckStatus.OFF) or check.accepted)
     )
 
 

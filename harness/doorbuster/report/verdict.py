@@ -74,6 +74,12 @@ def _pass(result: RunResult) -> str:
             f"Nothing wrong within {_budget(result)}: in {_extent(result)} every required check was put to the test "
             f"and held. Not reached, so not tested: {_listed(map(clean, result.not_reached))}."
         )
+    accepted = sorted({check.name for s in result.scenarios for check in s.checks if check.accepted})
+    if accepted:
+        return (
+            f"Nothing wrong seen in {_extent(result)}, but this could not be observed, and its scenario accepts that: "
+            f"{_listed(accepted)}."
+        )
     return (
         f"Safe to ship: in {_extent(result)} every required check was put to the test and held, "
         "and every limit was met."
