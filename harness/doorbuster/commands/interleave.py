@@ -5,6 +5,7 @@ from typing import Any, get_args
 import click
 
 from doorbuster.commands.running import run_job, running_options
+from doorbuster.drive.interleave.explore import Gathering, parse_schedule
 from doorbuster.engine.loading import job_of
 from doorbuster.model.interleave import Crowding, Interleave, Isolation
 
@@ -39,6 +40,9 @@ Examples
               "told.")  # fmt: skip
 @click.option("--depth", type=click.IntRange(1), default=Interleave().depth, show_default=True,
               help="With --random: how many events in one order the mistake is looked for.")  # fmt: skip
+@click.option("--overlaps", type=click.IntRange(0), default=Interleave().overlaps, show_default=True,
+              help="How often buyers are let go on at once behind each held row, in each order of arrival: there "
+              "statements overlap.")  # fmt: skip
 @click.option("--within", "within_s", type=click.FloatRange(0), help="Leave a crowd after so many seconds.")
 @click.option("--at", "schedule", help="One schedule only: the buyers in the order in which they step, as in 1,1,2.")
 @click.option("--times", type=click.IntRange(1), default=1, show_default=True, help="With --at: how often.")
@@ -56,7 +60,9 @@ def command(**options: Any) -> None:
 
 def _require_schedule(text: str, buyers: int) -> None:
     try:
-        known = all(1 <= int(part) <= buyers for part in text.split(","))
+        wanted = parse_schedule(text)
+        steps = wanted.arrivals if isinstance(wanted, Gathering) else wanted.choices
+        known = all(1 <= step <= buyers for step in steps)
     except ValueError:
         known = False
     if not known:
@@ -75,6 +81,7 @@ def _scenario(options: dict[str, Any]) -> dict[str, Any]:
         "reduced": not options["no_reduction"],
         "random": options["drawn"],
         "depth": options["depth"],
+        "overlaps": options["overlaps"],
         "times": options["times"],
     }
     if options["within_s"] is not None:

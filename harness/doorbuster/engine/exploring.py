@@ -7,7 +7,16 @@ from typing import Any
 
 from doorbuster.drive.interleave.crowds import Shape, shape
 from doorbuster.drive.interleave.driver import Interleaver, Ran
-from doorbuster.drive.interleave.explore import FewSwitches, SleepSets, Wanted, guarantee, random_schedules
+from doorbuster.drive.interleave.explore import (
+    FewSwitches,
+    Gathering,
+    SleepSets,
+    Wanted,
+    gatherings,
+    guarantee,
+    parse_schedule,
+    random_schedules,
+)
 from doorbuster.engine.schedules import Explored
 from doorbuster.engine.stage import Stage
 from doorbuster.model.events import Progress
@@ -20,15 +29,16 @@ async def explore_crowd(stage: Stage, driver: Interleaver, one: Explored, wanted
     """Run schedules of ``one`` as ``wanted`` says, and note in it what was gone through."""
     runner = _Runner(stage, driver, one, wanted, phase)
     if wanted.only is not None:
-        choices = tuple(int(part) for part in wanted.only.split(","))
+        only = parse_schedule(wanted.only)
         for _ in range(wanted.times):
-            await runner.run(Wanted(choices))
+            await (runner.gather(only) if isinstance(only, Gathering) else runner.run(only))
         return
     await runner.by_switches()
     await runner.exhaust()
     if not one.exhausted:
         await runner.at_random()
     await runner.repeat()
+    await runner.gather_all()
 
 
 class _Runner:
@@ -40,10 +50,19 @@ class _Runner:
 
     async def run(self, what: Wanted) -> Ran:
         """Run one schedule."""
+        ran = await self._driver.run(self._shape, what, self._phase)
+        self._one.infeasible += ran.trace.problem is not None
+        return self._noted(ran)
+
+    async def gather(self, gathering: Gathering) -> None:
+        """Let everybody gather behind a held row once."""
+        ran = await self._driver.gather(self._shape, gathering, self._phase)
+        self._one.gathered += 1
+        self._noted(ran)
+
+    def _noted(self, ran: Ran) -> Ran:
         one, driver = self._one, self._driver
-        ran = await driver.run(self._shape, what, self._phase)
         one.ran.append(ran)
-        one.infeasible += ran.trace.problem is not None
         if time.monotonic() - self._last_told > _PROGRESS_S:
             self._last_told = time.monotonic()
             most = self._wanted.most + self._wanted.exhaust + self._wanted.random
@@ -97,6 +116,12 @@ class _Runner:
         if one.random:
             one.depth = wanted.depth
             one.guaranteed = guarantee(one.buyers, steps, wanted.depth, one.random)
+
+    async def gather_all(self) -> None:
+        """Overlap inside statements: behind every row that can be held, in every order of arrival."""
+        every = gatherings(len(self._shape.stock), self._one.buyers)
+        for turn in self._turns(len(every) * self._wanted.overlaps):
+            await self.gather(every[turn % len(every)])
 
     async def repeat(self) -> None:
         """The same schedule must go the same way: the last of each number of switches once more."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from doorbuster.drive.interleave.explore import Gathering, parse_schedule
 from doorbuster.engine.schedules import SCHEDULE_SCHEMA
 from doorbuster.engine.store import RUN_FILE
 from doorbuster.model.result import ScenarioResult
@@ -50,7 +51,8 @@ def read_schedule(path: Path) -> Recorded:
         told = json.loads(path.read_text())
         if not isinstance(told, dict) or told.get("schema") != SCHEDULE_SCHEMA:
             raise NotASchedule(f"{path}: holds no schedule ({SCHEDULE_SCHEMA}); runs leave them in SCENARIO/schedules/")
-        steps = [int(step) for step in told["schedule"].split(",")]
+        wanted = parse_schedule(told["schedule"])
+        steps = wanted.arrivals if isinstance(wanted, Gathering) else wanted.choices
         if not all(1 <= step <= told["buyers"] for step in steps):
             raise NotASchedule(f"{path}: damaged: a step of a buyer who is not there")
         return Recorded(
@@ -73,4 +75,4 @@ def came_back(result: ScenarioResult, recorded: Recorded) -> tuple[int, int]:
     """How many of the replays broke one of its checks again, and how many could be followed at all."""
     crowds = (result.schedules or {}).get("crowds", ())
     back = max((sum(c["broken"].get(check, 0) for c in crowds) for check in recorded.checks), default=0)
-    return back, sum(c["explored"] - c["infeasible"] for c in crowds)
+    return back, sum(c["explored"] + c["gathered"] - c["infeasible"] for c in crowds)

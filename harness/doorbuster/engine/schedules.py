@@ -10,7 +10,7 @@ from typing import Any
 
 from doorbuster.drive.history import answered
 from doorbuster.drive.interleave.driver import Ran
-from doorbuster.drive.interleave.explore import Step
+from doorbuster.drive.interleave.explore import Gathering
 from doorbuster.drive.interleave.gates import ENTRY, Point
 from doorbuster.engine.aftermath import Aftermath
 from doorbuster.engine.stage import Stage
@@ -28,7 +28,7 @@ class Explored:
     ``bound``: every schedule with up to so many forced switches was run (-1: not even all without one); ``exhausted``:
     every schedule that can lead elsewhere was. ``random`` were drawn, and find a mistake that takes ``depth`` events
     in a certain order with the probability ``guaranteed`` at least. ``uncontrolled`` says which schedule went another
-    way the second time.
+    way the second time. ``gathered``: so often all were let go on at once behind a held row.
     """
 
     crowd: Crowding
@@ -42,6 +42,7 @@ class Explored:
     random: int = 0
     depth: int = 0
     guaranteed: float | None = None
+    gathered: int = 0
     uncontrolled: str | None = None
     spent_s: float = 0.0
 
@@ -95,9 +96,10 @@ def told_of(stage: Stage, gates: Gates, explored: Sequence[Explored], found: Aft
     """Everything, for the facts; leaves a file for each schedule in ``failing``."""
     verdicts = _Verdicts(found, explored)
     spent_s = sum(one.spent_s for one in explored)
-    schedules = sum(len(one.ran) for one in explored)
+    schedules = sum(len(one.ran) - one.gathered for one in explored)
     return {
         "explored": schedules,
+        "gathered": sum(one.gathered for one in explored),
         "infeasible": sum(one.infeasible for one in explored),
         "exhausted": bool(explored) and all(one.exhausted for one in explored),
         "bound": min((one.bound for one in explored), default=-1),
@@ -144,7 +146,7 @@ def _summary(one: Explored, verdicts: _Verdicts) -> dict[str, Any]:
         "crowd": one.crowd,
         "isolation": one.isolation,
         "buyers": one.buyers,
-        "explored": len(one.ran),
+        "explored": len(one.ran) - one.gathered,
         "infeasible": one.infeasible,
         "redundant": one.redundant,
         "bound": one.bound,
@@ -155,6 +157,7 @@ def _summary(one: Explored, verdicts: _Verdicts) -> dict[str, Any]:
         "violated": sum(bool(verdicts.broken(ran)) for ran in one.ran),
         "broken": by_check,
         "answers": dict(Counter(" / ".join(end.outcome.value for end in ran.ends) for ran in one.ran)),
+        "gathered": one.gathered,
         "uncontrolled": one.uncontrolled,
         "seconds": round(one.spent_s, 3),
     }
@@ -176,7 +179,7 @@ def _failure(stage: Stage, gates: Gates, one: Explored, ran: Ran, checks: list[s
         "crowd": one.crowd,
         "buyers": one.buyers,
         "isolation": one.isolation,
-        "schedule": ",".join(map(str, ran.trace.choices)),
+        "schedule": ran.gathering.name if ran.gathering else ",".join(map(str, ran.trace.choices)),
         "seed": stage.seed,
         "checks": checks,
         "preemptions": ran.trace.preemptions,
@@ -209,6 +212,8 @@ def rows_of(points: Sequence[Point], ran: Ran, calls: Sequence[str]) -> list[dic
     rows: list[dict[str, Any]] = []
     waited: frozenset[int] = frozenset()
     finished: frozenset[int] = frozenset()
+    if ran.gathering is not None:
+        return list(_gathered(ran, ran.gathering, calls))
     called = dict.fromkeys(range(1, len(ran.ends) + 1), 0)
     for step in ran.trace.steps:
         point = points[step.point] if step.point < len(points) else Point(step.point, "?")
@@ -223,13 +228,29 @@ def rows_of(points: Sequence[Point], ran: Ran, calls: Sequence[str]) -> list[dic
             "function": point.function,
             "waits": [{"buyer": w.buyer, "for": w.blockers, "what": w.what} for w in step.waits],
             "goes_on": sorted(waited - step.waiting - (step.finished - finished)),
-            "answers": [_answer(buyer, ran, step) for buyer in sorted(step.finished - finished)],
+            "answers": [_answer(buyer, ran, step.buyer) for buyer in sorted(step.finished - finished)],
         })  # fmt: skip
         waited, finished = step.waiting, step.finished
     return rows
 
 
-def _answer(buyer: int, ran: Ran, step: Step) -> dict[str, Any]:
+def _gathered(ran: Ran, gathering: Gathering, calls: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """All that is known where statements overlapped: who came when, and what each was told."""
+    held = ran.items[gathering.held].product
+    for number, buyer in enumerate(gathering.arrivals):
+        is_last = number == len(gathering.arrivals) - 1
+        yield {
+            "buyer": buyer,
+            "line": None,
+            "text": f"calls {calls[0]}; product {held} is held" + ("; then all go on" if is_last else ""),
+            "function": None,
+            "waits": [],
+            "goes_on": [],
+            "answers": [_answer(b, ran, buyer) for b in gathering.arrivals] if is_last else [],
+        }
+
+
+def _answer(buyer: int, ran: Ran, by: int) -> dict[str, Any]:
     end = ran.ends[buyer - 1]
     message = (end.message or "").splitlines()
     return {
@@ -238,5 +259,5 @@ def _answer(buyer: int, ran: Ran, step: Step) -> dict[str, Any]:
         "order_id": end.order_id,
         "code": end.code,
         "message": message[0] if message else None,
-        "by": step.buyer,
+        "by": by,
     }

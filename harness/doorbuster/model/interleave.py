@@ -17,7 +17,9 @@ class Interleave:
 
     First every schedule with at most ``preemptions`` forced switches, the fewest first, at most ``most`` a crowd; then
     all that are left, by sleep sets (without ``reduced``: one by one), at most ``exhaust`` a crowd; where that was not
-    enough, ``random`` ones, each with ``depth`` - 1 forced switches at random places. A crowd is left after
+    enough, ``random`` ones, each with ``depth`` - 1 forced switches at random places. At last
+    buyers gather behind each row that can be held, in every order of arrival, and go on at once, ``overlaps`` times
+    each: that is where statements overlap, and nobody says how. A crowd is left after
     ``within_s`` seconds, with whatever was gone through by then. ``only`` is a single schedule as reports name it, such
     as ``1,1,2,1,2``, which is run ``times`` times.
     """
@@ -32,6 +34,7 @@ class Interleave:
     reduced: bool = True
     random: int = 0
     depth: int = 3
+    overlaps: int = 3
     within_s: float | None = None
     only: str | None = None
     times: int = 1

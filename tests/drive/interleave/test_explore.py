@@ -1,7 +1,19 @@
 from collections.abc import Iterator
+from itertools import islice
+from random import Random
 
 import pytest
-from doorbuster.drive.interleave.explore import FewSwitches, SleepSets, Trace, Wanted
+from doorbuster.drive.interleave.explore import (
+    FewSwitches,
+    Gathering,
+    SleepSets,
+    Trace,
+    Wanted,
+    gatherings,
+    guarantee,
+    parse_schedule,
+    random_schedules,
+)
 from doorbuster.instrument.footprint import Does
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,3 +95,28 @@ def test_few_switches_runs_every_schedule_within_its_bound_the_fewest_first() ->
     }
     assert {trace.choices for trace in found} == wanted_ones
     assert len(found) == len(wanted_ones)
+
+
+def test_a_schedule_is_read_back_from_its_name() -> None:
+    assert parse_schedule("1,2,1") == Wanted((1, 2, 1))
+    for one in gatherings(2, 3):
+        assert parse_schedule(one.name) == one
+    assert gatherings(1, 2) == [Gathering(0, (1, 2)), Gathering(0, (2, 1))]
+    for wrong in ("", "1,x", "held x: 1,2", "held: 1"):
+        with pytest.raises(ValueError, match="int"):
+            parse_schedule(wrong)
+
+
+def test_random_schedules_change_priorities_once_less_than_their_depth() -> None:
+    drawn = list(islice(random_schedules(3, steps=20, depth=3, random=Random(1)), 200))
+    assert {len(one.changes) for one in drawn} == {2}
+    assert {step for one in drawn for step in one.changes} == set(range(1, 21))
+    assert {one.priorities for one in drawn if one.priorities} == {
+        p for p in {(a, b, c) for a in (3, 4, 5) for b in (3, 4, 5) for c in (3, 4, 5)} if len(set(p)) == 3
+    }
+
+
+def test_more_runs_guarantee_more_and_depth_costs() -> None:
+    assert guarantee(2, 10, 1, 1) == 0.5
+    assert guarantee(2, 10, 2, 1) == pytest.approx(1 / 20)
+    assert guarantee(2, 10, 2, 100) > guarantee(2, 10, 2, 10)

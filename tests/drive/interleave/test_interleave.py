@@ -65,6 +65,7 @@ def test_the_function_as_first_published_is_exhausted_and_never_oversells(drive:
     result = drive("interleave", "first_published", crowds=["last_unit"], buyers=3, most=5)
     assert told(result)["exhausted"]
     assert violated(result) == set()
+    assert told(result)["gathered"] == 3 * 6  # three times in each order of three
     assert set(told(result)["crowds"][0]["answers"]) == {
         "ok / sold_out / sold_out", "sold_out / ok / sold_out", "sold_out / sold_out / ok"
     }  # fmt: skip

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import asyncpg
@@ -13,8 +13,9 @@ from doorbuster.config.answers import AnswerBook
 from doorbuster.drive.backstage import Backstage, add_products, connect
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History
+from doorbuster.drive.holding import RowHolder
 from doorbuster.drive.interleave.crowds import Shape, orders
-from doorbuster.drive.interleave.explore import Step, Trace, Wanted, sets, waits_of
+from doorbuster.drive.interleave.explore import Gathering, Step, Trace, Wanted, sets, waits_of
 from doorbuster.drive.interleave.gates import CALM_MS, END, ENTRY, ME, SCHEMA
 from doorbuster.drive.interleave.scheduler import LIMIT_MS
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
@@ -43,6 +44,7 @@ class Ran:
     items: tuple[ShelfItem, ...]
     orders: tuple[Order, ...]
     ends: tuple[AttemptEnd, ...]
+    gathering: Gathering | None = None
 
 
 class Interleaver:
@@ -72,9 +74,13 @@ class Interleaver:
             SqlBuyer(replace(target, settings={**settings, ME: str(n)}), flow, book, PATIENCE_S, gate)
             for n in range(1, buyers + 1)
         ]
-        self._free = SqlBuyer(replace(target, settings=settings), flow, book, PATIENCE_S)
+        # Whoever tries again, and whoever gathers behind a held row, passes every gate.
+        ungated = replace(target, settings={**settings, "deadlock_timeout": "10ms"})
+        self._free = [SqlBuyer(ungated, flow, book, PATIENCE_S) for _ in range(buyers)]
         self._backstage = Backstage(contract, target)
         self._scheduler: asyncpg.Connection | None = None
+        self._holder: RowHolder | None = None
+        self._holding: asyncpg.Connection | None = None
         self._schedule = 0
         self._product = first_product
         self._shelf: list[tuple[ShelfItem, ...]] = []
@@ -86,39 +92,62 @@ class Interleaver:
         """Connect everybody, and hold the first gates."""
         try:
             self._scheduler = await connect(self._target)
-            await self._connect()
-            await self._free.connect()
+            await self._start_afresh()
+            await self._free[0].connect()
             yield
         finally:
-            for buyer in (*self._buyers, self._free):
+            for buyer in (*self._buyers, *self._free):
                 buyer.close()
             self._backstage.close()
-            if self._scheduler is not None:
-                self._scheduler.terminate()
+            for connection in (self._scheduler, self._holding):
+                if connection is not None:
+                    connection.terminate()
 
     async def run(self, shape: Shape, wanted: Wanted, phase: str) -> Ran:
         """Run one schedule with products of its own; whoever was told to try again does so afterwards, alone."""
-        items = await self._next_items(shape)
-        placed = orders(shape, items, self._random)
-        for order in {order.order_key: order for order in placed}.values():
-            await self._backstage.prepare(order)
-        tries: dict[str, int] = {}
-        numbers: dict[str, int] = {}
-        calls = []
-        for n, order in enumerate(placed):
-            tries[order.order_key] = try_no = tries.get(order.order_key, 0) + 1
-            if order.order_key not in numbers:
-                numbers[order.order_key] = self._history.request(order, phase)
-            calls.append(self._call(n, order, numbers[order.order_key], try_no, phase))
+        placed = await self._place(shape, phase)
+        calls = [self._call(n, order, *placed.numbered(order), phase) for n, order in enumerate(placed.orders)]
         scheduling = asyncio.ensure_future(self._run(wanted))
         ends = await asyncio.gather(*calls)
-        trace = await scheduling
-        if trace.problem is not None:
-            await self._connect()
-        for n, order in enumerate(placed):
-            await self._retry(order, numbers[order.order_key], tries, ends[n], phase)
+        trace, is_spoilt = await scheduling
+        if is_spoilt or any(buyer.backend_pid is None for buyer in self._buyers):
+            await self._start_afresh()
+        return await self._ran(placed, trace, ends, phase)
+
+    async def gather(self, shape: Shape, gathering: Gathering, phase: str) -> Ran:
+        """Let buyers come to a held row one after the other, and go on all at once: nobody says who is when where."""
+        placed = await self._place(shape, phase)
+        if self._holder is None:
+            self._holding = await connect(self._target)
+            self._holder = RowHolder(self._holding, self._contract)
+        tasks: dict[int, asyncio.Future[AttemptEnd]] = {}
+        async with self._holder.holding(placed.items[gathering.held]):
+            for buyer in gathering.arrivals:
+                order = placed.orders[buyer - 1]
+                number, try_no = placed.numbered(order)
+                attempt = self._history.attempt(self._free[buyer - 1], order, number, try_no, phase, buyer)
+                tasks[buyer] = asyncio.ensure_future(attempt)
+                await self._holder.until_stuck(list(tasks.values()))
+        ends = [await tasks[buyer] for buyer in sorted(tasks)]
+        self.outcomes.update(end.outcome for end in ends)
+        return await self._ran(placed, Trace(()), ends, phase, gathering)
+
+    async def _place(self, shape: Shape, phase: str) -> "_Placed":
+        items = await self._next_items(shape)
+        placed = _Placed(items, tuple(orders(shape, items, self._random)))
+        for order in {order.order_key: order for order in placed.orders}.values():
+            await self._backstage.prepare(order)
+            placed.numbers[order.order_key] = self._history.request(order, phase)
+        return placed
+
+    async def _ran(
+        self, placed: "_Placed", trace: Trace, ends: Sequence[AttemptEnd], phase: str,
+        gathering: Gathering | None = None,
+    ) -> Ran:  # fmt: skip
+        for order, end in zip(placed.orders, ends, strict=True):
+            await self._retry(placed, order, end, phase)
         self.ran += 1
-        return Ran(self.ran, trace, items, tuple(placed), tuple(ends))
+        return Ran(self.ran, trace, placed.items, placed.orders, tuple(ends), gathering)
 
     async def _call(self, n: int, order: Order, number: int, try_no: int, phase: str) -> AttemptEnd:
         buyer = self._buyers[n]
@@ -129,7 +158,8 @@ class Interleaver:
             await buyer.execute(f"select pg_advisory_lock_shared{lock}, pg_advisory_unlock_shared{lock}")
         return end
 
-    async def _run(self, wanted: Wanted) -> Trace:
+    async def _run(self, wanted: Wanted) -> tuple[Trace, bool]:
+        """How the schedule went, and whether it left something behind that would spoil the next."""
         assert self._scheduler is not None
         row = await self._scheduler.fetchrow(
             _RUN,
@@ -152,20 +182,22 @@ class Interleaver:
         )
         if row["problem"] is not None:  # open every gate, so that all come to their end, whatever it is
             await self._scheduler.execute("select pg_advisory_unlock_all()")
-        return Trace(steps, row["problem"])
+        return Trace(steps, row["problem"]), row["problem"] is not None or row["leaked"]
 
-    async def _connect(self) -> None:
+    async def _start_afresh(self) -> None:
+        """Hold the first gate of everybody, over sessions that hold nothing themselves."""
         assert self._scheduler is not None
+        await self._scheduler.execute("select pg_advisory_unlock_all()")
         for buyer in self._buyers:
-            if buyer.backend_pid is None:
-                await buyer.connect()
+            buyer.close()
+            await buyer.connect()
         await self._scheduler.execute(f"select {SCHEMA}.arm({self._count}, {self._schedule})")
 
-    async def _retry(self, order: Order, number: int, tries: dict[str, int], end: AttemptEnd, phase: str) -> None:
+    async def _retry(self, placed: "_Placed", order: Order, end: AttemptEnd, phase: str) -> None:
         rules = self._contract.buyer
-        while end.outcome in rules.retry and tries[order.order_key] < rules.attempts + self._count - 1:
-            tries[order.order_key] += 1
-            end = await self._history.attempt(self._free, order, number, tries[order.order_key], phase)
+        while end.outcome in rules.retry and placed.tries[order.order_key] < rules.attempts + self._count - 1:
+            number, try_no = placed.numbered(order)
+            end = await self._history.attempt(self._free[0], order, number, try_no, phase)
             self.outcomes[end.outcome] += 1
 
     async def _next_items(self, shape: Shape) -> tuple[ShelfItem, ...]:
@@ -181,6 +213,17 @@ class Interleaver:
             await add_products(self._scheduler, self._contract, [i for items in self._shelf for i in items])
         return self._shelf.pop()
 
-    def clear_shelf(self) -> None:
-        """Another crowd follows, with other stock."""
-        self._shelf.clear()
+
+@dataclass(slots=True)
+class _Placed:
+    """The goods and orders of one schedule; ``numbers`` and the ``tries`` so far by order key."""
+
+    items: tuple[ShelfItem, ...]
+    orders: tuple[Order, ...]
+    numbers: dict[str, int] = field(default_factory=dict)
+    tries: Counter[str] = field(default_factory=Counter)
+
+    def numbered(self, order: Order) -> tuple[int, int]:
+        """The order's number, and that of the next try."""
+        self.tries[order.order_key] += 1
+        return self.numbers[order.order_key], self.tries[order.order_key]

@@ -12,7 +12,7 @@ Verification of Concurrent Systems", 1996, has the proof that no state without s
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count, pairwise
+from itertools import count, pairwise, permutations
 from random import Random
 
 
@@ -80,6 +80,38 @@ class Wanted:
     asleep: frozenset[int] | None = None
     priorities: tuple[int, ...] | None = None
     changes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """Buyers come, one after the other in the order of ``arrivals``, while the row of a product is ``held`` (its place
+    among the crowd's products, from 0), and go on at once."""
+
+    held: int
+    arrivals: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """As reports name it."""
+        return f"held {self.held + 1}: {','.join(map(str, self.arrivals))}"
+
+
+def gatherings(products: int, buyers: int) -> list[Gathering]:
+    """Every row that can be held, and every order in which buyers can come to it."""
+    return [Gathering(held, order) for held in range(products) for order in permutations(range(1, buyers + 1))]
+
+
+def parse_schedule(text: str) -> Wanted | Gathering:
+    """A schedule as reports name it: ``1,2,2``, or ``held 1: 2,1``.
+
+    Raises:
+        ValueError: it is none.
+    """
+    lead, _, steps = text.rpartition(":")
+    choices = tuple(int(step) for step in steps.split(","))
+    if not lead:
+        return Wanted(choices)
+    return Gathering(int(lead.removeprefix("held ")) - 1, choices)
 
 
 class FewSwitches:

@@ -54,7 +54,8 @@ create function {schema}.run(
     pids integer[], choices integer[], sleeping integer, level text, priorities integer[], changes integer[],
     strides boolean, has_end boolean, schedule integer,
     out chosen integer[], out point integer[], out ready integer[], out asleep integer[], out waiting integer[],
-    out ended boolean[], out finished integer[], out waits text[], out problem text
+    out ended boolean[], out finished integer[], out waits text[], out problem text,
+    out leaked boolean
 ) language plpgsql as $run$
 declare
     n constant integer := cardinality(pids);
@@ -302,6 +303,11 @@ begin
         perform pg_advisory_lock({gate} + b, gates[b] + stride), pg_advisory_unlock({gate} + b, gates[b]);
         gates[b] := gates[b] + stride;
     end loop;
+    -- A lock that a session keeps would spoil what follows.
+    leaked := exists (
+        select from pg_lock_status() s
+        where s.pid = any (pids) and s.granted and s.locktype = 'advisory'
+          and s.classid::bigint not between {gate} + 1 and {end} + n);
     -- The next schedule is armed before anybody is let go.
     if problem is null then
         for i in 1 .. n loop

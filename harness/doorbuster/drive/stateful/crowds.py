@@ -7,13 +7,13 @@ those that hide inside one, without knowing anything of the function.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from random import Random
 
 import asyncpg
 
 from doorbuster.drive.buyer import Buyer
+from doorbuster.drive.holding import RowHolder
 from doorbuster.drive.sql_buyer import AttemptEnd
 from doorbuster.drive.stateful.sitting import Counterpart
 from doorbuster.drive.workload import ShelfItem
@@ -21,11 +21,7 @@ from doorbuster.model.order import Line, Order
 from doorbuster.model.outcome import Outcome
 
 PHASE = "crowd"
-LONGEST_HOLD_S = 0.04
 BACKOFF_S = 0.004
-POLL_S = 0.001
-_WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-
 
 Cart = tuple[tuple[int, int], ...]
 
@@ -121,9 +117,12 @@ class Crowds:
     def __init__(self, counterpart: Counterpart, buyers: Sequence[Buyer], holder: asyncpg.Connection) -> None:
         self._with = counterpart
         self._buyers = buyers
-        self._holder = holder
-        self._can_hold = True
-        self.held = 0
+        self._holder = RowHolder(holder, counterpart.contract)
+
+    @property
+    def held(self) -> int:
+        """How often a row was held."""
+        return self._holder.held
 
     async def send(self, crowd: Crowd, random: Random) -> None:
         """Let one crowd in, and wait until everybody has an answer."""
@@ -143,20 +142,13 @@ class Crowds:
         """Start everybody in a random order, mostly behind a held row of one of ``items``; wait for all to end."""
         starters = random.sample(starters, len(starters))
         hold = random.choice([None, *items])
-        transaction = self._holder.transaction()
-        await transaction.start()
-        try:
-            if hold is not None:
-                await self._hold(hold)
-            tasks: list[asyncio.Future[AttemptEnd]] = []
+        tasks: list[asyncio.Future[AttemptEnd]] = []
+        async with self._holder.holding(hold):
             for start in starters:
                 tasks.append(asyncio.ensure_future(start()))
                 await asyncio.sleep(random.choice([0, 0, 0.001]))
             if hold is not None:
-                await self._until_stuck(tasks)
-        finally:
-            with suppress(asyncpg.PostgresError):
-                await transaction.rollback()
+                await self._holder.until_stuck(tasks)
         await asyncio.gather(*tasks)
 
     def _orders(self, crowd: Crowd, items: Sequence[ShelfItem]) -> list[Order]:
@@ -169,28 +161,6 @@ class Crowds:
                 self._with.history.request(by_key[key], PHASE)
             orders.append(by_key[key])
         return orders
-
-    async def _hold(self, item: ShelfItem) -> None:
-        """Lock the product's stock rows; nothing where its mapping says nothing to PostgreSQL or it is no row's."""
-        if not self._can_hold:
-            return
-        stock = self._with.contract.stock[0]
-        sql = f"select 1 from {stock.table} where ({stock.product})::text = $1 for update"
-        try:
-            async with self._holder.transaction():
-                self.held += len(await self._holder.fetch(sql, item.product)) > 0
-        except asyncpg.PostgresError:
-            self._can_hold = False
-
-    async def _until_stuck(self, tasks: Sequence["asyncio.Future[AttemptEnd]"]) -> None:
-        """Wait until every buyer waits for a lock or is done, but not long: some never want this one."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + LONGEST_HOLD_S
-        while loop.time() < deadline:
-            await asyncio.sleep(POLL_S)
-            left = sum(not task.done() for task in tasks)
-            if int(await self._holder.fetchval(_WAITING)) >= left:
-                return
 
     async def place(self, number: int, order: Order, random: Random, *, prepare: bool = True) -> AttemptEnd:
         """Place an order as the shop's client does, with its retries; buyer ``number`` does it."""
