@@ -2,7 +2,7 @@
 --   twice.
 -- seen in: stock put back on a cancellation, and again when the hold expires
 -- convicted by: conservation ghost_order
--- scenarios: stateful
+-- scenarios: small_crowds
 -- contract: ../../scenarios/contracts/reserved_counter/contract.toml
 -- schema: ../../scenarios/contracts/reserved_counter/schema.sql
 

@@ -90,6 +90,14 @@ def test_a_header_that_names_another_check_than_convicts_is_found_out(
     assert try_variant(house, task, tmp_path / "it").fate is Fate.MISMATCHED
 
 
+def test_a_header_that_names_another_scenario_than_convicts_is_found_out(
+    house: House, offered: Offer, tmp_path: Path
+) -> None:
+    (task,) = library_tasks(offered, SEED, ["off_by_one"])
+    liar = replace(only(task, "stateful"), suffice=frozenset(["typical_order"]))
+    assert try_variant(house, liar, tmp_path / "it").fate is Fate.MISMATCHED
+
+
 def test_what_does_not_deploy_is_an_error_of_the_library_and_a_discarded_mutant(
     house: House, offered: Offer, tmp_path: Path
 ) -> None:

@@ -183,7 +183,7 @@ def mutant_tasks(
         loaded = with_variant(contract.path, change.name, (), file.resolve())
         yield Task(
             change.name, "mutant", change.title, loaded, isolation, seed, scenarios, offered.checks,
-            correctness(offered.checks), whole, change.operator, change.diff, argument,
+            correctness(offered.checks), whole, operator=change.operator, diff=change.diff, argument=argument,
         )  # fmt: skip
 
 

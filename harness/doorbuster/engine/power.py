@@ -39,7 +39,8 @@ class Task:
     """A variant to be tried, at one isolation level, with one seed.
 
     ``scenarios`` are tried in order. ``stops_at`` are the checks that convict and end the trial; with ``whole`` nothing
-    ends it, and every scenario runs. ``operator``, ``diff`` and ``argument`` are a mutant's.
+    ends it, and every scenario runs. ``suffice`` are the scenarios of a broken one's header: convicted elsewhere only,
+    the header lies. ``operator``, ``diff`` and ``argument`` are a mutant's.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Task:
     checks: dict[str, CheckText] = field(repr=False)
     stops_at: frozenset[str] = frozenset()
     whole: bool = False
+    suffice: frozenset[str] = frozenset()
     operator: str = ""
     diff: str = ""
     argument: str = ""
@@ -146,7 +148,8 @@ def _fate(task: Task, trial: Trial, cells: Sequence[Cell]) -> Fate:
             return Fate.FALSE_ALARM
         return Fate.INCONCLUSIVE if any(c.verdict == Verdict.INCONCLUSIVE for c in cells) else Fate.HELD
     if trial.scenario is not None:
-        return Fate.CONVICTED
+        lies = task.suffice and trial.scenario not in task.suffice
+        return Fate.MISMATCHED if lies else Fate.CONVICTED
     if task.kind == "broken" and any(cell.violated for cell in cells):
         return Fate.MISMATCHED
     return Fate.EQUIVALENT if task.argument else Fate.SURVIVED

@@ -100,7 +100,12 @@ def _together(
     emit(Preparing(f"{len(tasks)} trials by {len(workers)} workers"))
     try:
         _listen(len(tasks), workers, told, known, hear)
+    except BaseException:
+        for worker in workers:  # they clean up as on Ctrl-C
+            worker.terminate()
+        raise
     finally:
+        asked.cancel_join_thread()  # tasks that nobody takes any more would hold up the end
         _dismiss(workers, told)
 
 
@@ -132,8 +137,8 @@ def _dismiss(workers: Sequence[BaseProcess], told: Any) -> None:
             while not told.empty():
                 told.get()
         if worker.is_alive():
-            worker.terminate()
-            worker.join(_GOING_S)
+            worker.kill()
+            worker.join()
 
 
 def _work(asked: Any, told: Any, settings: PowerSettings) -> None:

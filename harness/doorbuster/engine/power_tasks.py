@@ -59,7 +59,7 @@ def _tasks(variant: Variant, offered: Offer, seed: int, whole: bool) -> Iterable
         yield Task(
             variant.name, variant.kind, variant.title, variant.loaded(level), level, seed,
             tuple(offered.scenarios[name] for name in names), offered.checks,
-            frozenset(variant.convicted_by) or correctness(offered.checks), whole,
+            frozenset(variant.convicted_by) or correctness(offered.checks), whole, frozenset(variant.scenarios),
         )  # fmt: skip
 
 

@@ -149,6 +149,11 @@ class Place:
         texts = (text for r in requests for text in (r.url, r.body, r.line or "", *r.headers.values()))
         return (*self.prepare, *texts)
 
+    @property
+    def many_lines(self) -> bool:
+        """Whether a cart of several lines can be said, and not only one product and its quantity."""
+        return any(":lines" in text for text in self.templates)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerRule:

@@ -18,8 +18,9 @@ _Z = 1.959964  # two-sided, 95 %
 class Fate(StrEnum):
     """What became of a variant in one run.
 
-    ``mismatched`` is a broken one that was convicted, but by no check that its header names. ``undeployed`` and
-    ``unusable`` are mutants that do not deploy or fail the plain order; of a variant they are an error.
+    ``mismatched`` is a broken one that was convicted, but by no check, or in no scenario, that its header names.
+    ``undeployed`` and ``unusable`` are mutants that do not deploy or fail the plain order; of a variant they are an
+    error.
     """
 
     CONVICTED = "convicted"

@@ -74,7 +74,7 @@ class Counterpart:
     @property
     def many_lines(self) -> bool:
         """Whether the contract can say a cart of several lines."""
-        return any(":lines" in text for text in self.contract.place.templates)
+        return self.contract.place.many_lines
 
     @property
     def states_total(self) -> bool:
