@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from doorbuster.judge.waits import NOT_BEGUN, where_time_goes
+from doorbuster.judge.waits import HIDDEN, NOT_BEGUN, where_time_goes
 from doorbuster.model.waits import Waits
 
 from tests.judge.histories import START_US, History, contract_of, opened
@@ -20,8 +20,8 @@ def slow_orders(number: int, wait: str | None, *, late_ms: float = 0, samples: i
         history.tries(64 * (n + 1) + 1, f"k{n}", 1000 * n, 1000 * n + 100, "sold_out", pid=7)
         request = history.tables["requests"][-1]
         request[5] = START_US + 1_000_000 * n - int(late_ms * 1000)  # due
-        for i in range(samples):
-            at_us = START_US + 1_000_000 * n + 100_000 * i // samples
+        for i in range(10 * samples):  # also between the orders
+            at_us = START_US + 1_000_000 * n + 1000 + 100_000 * i // samples
             kind, event, row = ("Lock", "tuple", wait) if i < 0.7 * samples else ("Client", "ClientRead", None)
             history.tables["samples"].append([at_us, 7, "active", kind, event, row, 8 if row else None])
     return history
@@ -47,6 +47,15 @@ def test_the_tails_time_is_split_by_what_samples_met(tmp_path: Path) -> None:
     assert found.server_cpu_share == 0.5
     (phase,) = found.phases
     assert {part.what: part.samples for part in phase.shares} == {"waiting for the row of product 7": 140, OUTSIDE: 60}
+
+
+def test_a_server_that_answers_nobody_is_not_made_up_from_other_moments(tmp_path: Path) -> None:
+    history = slow_orders(20, "the row of product 7")
+    history.wants("still", [("apple", 1)])
+    history.tries(64 * 99 + 1, "still", 30_000, 32_000, "sold_out", pid=7)  # no sample was taken for two seconds
+    history.tables["samples"].append([START_US + 33_000_000, 7, "idle", "Client", "ClientRead", None, None])
+    found = waits(history, tmp_path)
+    assert shares(found) == {HIDDEN: 1.0}
 
 
 def test_what_the_history_knows_is_not_left_to_samples(tmp_path: Path) -> None:

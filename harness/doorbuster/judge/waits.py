@@ -2,7 +2,8 @@
 
 What sampling can claim: each sample is one moment, so the share of samples is an estimate of the share of time. Moments
 of one order are alike, so certainty comes from the number of orders, by drawing whole orders again; and what lasted a
-shorter time than the distance between two samples may never be seen.
+shorter time than the distance between two samples may never be seen. Where no sample could be taken for long, as
+the server stood still, that is told as such, and not made up from the samples before and after.
 """
 
 from collections import defaultdict
@@ -20,6 +21,7 @@ LEAST_ORDERS, LEAST_SAMPLES = 10, 30
 MOST_ORDERS = 1000
 RESAMPLES = 400
 NOT_BEGUN, BETWEEN, UNSEEN = "no buyer was free yet", "between two attempts", "no session at the server"
+HIDDEN = "the server answered nobody, the sampler included"
 _SEEN = """
 create temp table seen as
 select at_us, pid, case
@@ -30,6 +32,14 @@ select at_us, pid, case
     else format('waiting in the server: {} ({})', event, kind) end as what
 from samples;
 create temp table instants_sampled as select distinct at_us from samples;
+create temp table gaps as   -- longer than ten samples: then the server let the sampler wait, too, or was gone
+with steps as (
+    select at_us as from_us, lead(at_us) over (order by at_us) as to_us from instants_sampled
+)
+select from_us, to_us from steps
+where to_us - from_us > greatest(200000, 10 * (select median(to_us - from_us) from steps))
+union all select 0, min(at_us) from instants_sampled
+union all select max(at_us), 9223372036854775807 from instants_sampled;
 create temp table under_way as
 select attempts.order_key, attempts.attempt, coalesce(requests.phase, attempts.phase) as phase, i.at_us,
        case when what in (select 'waiting for a row of ' || unnest($stock)) and product is not null
@@ -101,9 +111,15 @@ def _tail(connection: duckdb.DuckDBPyConnection) -> tuple[int, float | None, tup
             select order_key, latency_us, greatest(0, invoked_us - coalesce(due_us, invoked_us)) as begun_us
             from order_results where latency_us >= $limit order by hash(order_key) limit $most
         ), worked as (
-            select order_key, sum(duration_us) as us from attempts semi join slow using (order_key) group by order_key
+            select order_key, sum(duration_us) as us, coalesce(sum(hidden_us), 0) as hidden_us
+            from attempts semi join slow using (order_key) left join (
+                select attempt, sum(least(to_us, invoked_us + duration_us) - greatest(from_us, invoked_us)) as hidden_us
+                from attempts semi join slow using (order_key)
+                join gaps on from_us < invoked_us + duration_us and to_us > invoked_us group by attempt
+            ) using (attempt)
+            group by order_key
         )
-        select slow.order_key, latency_us, begun_us, worked.us, what, count(at_us)
+        select slow.order_key, latency_us, begun_us, worked.us, hidden_us, what, count(at_us)
         from slow join worked using (order_key) left join under_way using (order_key)
         group by all order by slow.order_key""",
         {"limit": limit[0], "most": MOST_ORDERS},
@@ -111,9 +127,9 @@ def _tail(connection: duckdb.DuckDBPyConnection) -> tuple[int, float | None, tup
     orders: dict[str, dict[str, float]] = {}
     samples: dict[str, int] = defaultdict(int)
     counted: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for key, latency_us, begun_us, worked_us, what, count in rows:
+    for key, latency_us, begun_us, worked_us, hidden_us, what, count in rows:
         rest = max(0, latency_us - begun_us - worked_us)
-        orders[key] = {NOT_BEGUN: begun_us, BETWEEN: rest, "": worked_us}
+        orders[key] = {NOT_BEGUN: begun_us, BETWEEN: rest, HIDDEN: float(hidden_us), "": float(worked_us - hidden_us)}
         if what is not None and count:
             counted[key].append((what, count))
             samples[what] += count
@@ -165,7 +181,7 @@ def _sentence(orders: int, tail: Sequence[WaitShare]) -> str:
     if orders < LEAST_ORDERS or not tail:
         return f"too few slow orders ({orders}) to say where their time goes"
     first = tail[0]
-    exact = first.what in (NOT_BEGUN, BETWEEN)
+    exact = first.what in (NOT_BEGUN, BETWEEN, HIDDEN)
     if not exact and first.samples < LEAST_SAMPLES:
         return f"too few samples ({first.samples}) of the slowest orders to say where their time goes"
     spread = f" ({first.low:.0%} to {first.high:.0%})" if first.low is not None and first.high is not None else ""
