@@ -14,6 +14,8 @@ OUTSIDE = "outside the server: the network, or the buyer itself"
 def slow_orders(number: int, wait: str | None, *, late_ms: float = 0, samples: int = 10, lines: int = 1) -> History:
     """Orders of 100 ms one after the other, all alike: 70 of 100 samples find them at ``wait``, the others outside."""
     history = History({"apple": 1000, "pear": 1000})
+    if samples:
+        history.tables["samples"].append([START_US - 10_000, 7, "idle", "Client", "ClientRead", None, None])
     for n in range(number):
         cart = [("apple", 1), ("pear", 1)][:lines]
         history.wants(f"k{n}", cart)
