@@ -9,10 +9,10 @@ from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive.backstage import StatementFailed
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History
-from doorbuster.drive.interleave.crowds import shape
 from doorbuster.drive.interleave.driver import Interleaver
 from doorbuster.drive.interleave.gates import SCHEMA, install, tell_relations
 from doorbuster.engine.aftermath import aftermath
+from doorbuster.engine.demands import possible_crowds
 from doorbuster.engine.errors import UsageError
 from doorbuster.engine.exploring import explore_crowd
 from doorbuster.engine.schedules import Explored, Gates, doubt, told_of
@@ -24,8 +24,7 @@ from doorbuster.instrument.footprint import NOTHING, OPAQUE, Does, Footprint, fo
 from doorbuster.instrument.yields import Yields, read_catalogue, read_yields
 from doorbuster.model.contract import Contract
 from doorbuster.model.events import Judging
-from doorbuster.model.interleave import Crowding, Interleave, Isolation
-from doorbuster.model.outcome import Outcome
+from doorbuster.model.interleave import Interleave, Isolation
 from doorbuster.record.seal import seal_journals
 
 FIRST_PRODUCT = 1
@@ -114,7 +113,7 @@ async def _explore(
     product = FIRST_PRODUCT
     outcomes: Counter[str] = Counter()
     for isolation in dict.fromkeys(wanted.isolation):
-        for crowd in _crowds(stage.contract, wanted):
+        for crowd in possible_crowds(stage.contract, wanted):
             one = Explored(crowd, isolation, wanted.buyers)
             explored.append(one)
             driver = Interleaver(
@@ -128,14 +127,3 @@ async def _explore(
             async with driver.open():
                 await explore_crowd(stage, driver, one, wanted, PHASE)
             one.spent_s = time.monotonic() - began
-
-
-def _crowds(contract: Contract, wanted: Interleave) -> list[Crowding]:
-    """Those of the wanted crowds that this shop's buyers can form."""
-    retries = Outcome.UNKNOWN in contract.buyer.retry
-    many_lines = any(":lines" in text for text in contract.place.templates)
-    return [
-        crowd for crowd in dict.fromkeys(wanted.crowds)
-        if (retries or not shape(crowd, wanted.buyers).shares_key)
-        and (many_lines or all(len(cart) == 1 for cart in shape(crowd, wanted.buyers).carts))
-    ]  # fmt: skip

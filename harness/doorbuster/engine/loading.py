@@ -17,6 +17,7 @@ from doorbuster.config.scenario import LoadedScenario, load_scenario, scenario_o
 from doorbuster.config.toml_file import read_toml
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.tagging import Untaggable
+from doorbuster.engine.demands import reasonable, what_is_missing
 from doorbuster.engine.faults import ALL_FAULTS, fault_of, target_of
 from doorbuster.engine.own_faults import add_faults
 from doorbuster.faults import SITE_FAULTS
@@ -35,13 +36,15 @@ DEFAULT_CONTRACT = "scenarios/contracts/create_order_with_inventory.toml"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run's contract, its scenarios in order, the checks by name, what is waived; ``config`` is the file given."""
+    """A run's contract, its scenarios in order, the checks by name, what is waived; ``config`` is the file given,
+    ``notices`` what was cut to the shop."""
 
     contract: LoadedContract
     scenarios: tuple[LoadedScenario, ...]
     checks: dict[str, CheckText]
     waivers: tuple[Waiver, ...] = ()
     config: Path | None = None
+    notices: tuple[str, ...] = ()
 
 
 def load_job(config: Path | None, scenarios: Sequence[str], chosen_set: ScenarioSet | None = None) -> Job:
@@ -58,6 +61,7 @@ def load_job(config: Path | None, scenarios: Sequence[str], chosen_set: Scenario
     chosen_set = chosen_set or (project.set if project else None) or "gate"
     contract = Path(project.contract) if project else config
     loaded: list[LoadedScenario] = []
+    notices: list[str] = []
     for path in _paths(scenarios, mistakes):
         try:
             found = load_scenario(path, checks, ALL_FAULTS)
@@ -71,6 +75,10 @@ def load_job(config: Path | None, scenarios: Sequence[str], chosen_set: Scenario
         shop = load_contract(contract or resource(DEFAULT_CONTRACT))
         if not scenarios:  # of a set, those that the contract can be put through
             loaded = [one for one in loaded if not one.scenario.needs or shop.contract.place.http is not None]
+            notices += [told for one in loaded if (told := what_is_missing(one, shop.contract))]
+            loaded = [one for one in loaded if not what_is_missing(one, shop.contract)]
+        loaded, cut = _reasonable(loaded, shop)
+        notices += cut
         mistakes += _flow_mistakes(shop)
         mistakes += _operation_mistakes(shop, loaded)
         mistakes += _link_mistakes(shop, loaded)
@@ -82,7 +90,13 @@ def load_job(config: Path | None, scenarios: Sequence[str], chosen_set: Scenario
             loaded.scenario.name for loaded in loaded})  # fmt: skip
     if mistakes:
         raise ConfigError(mistakes)
-    return Job(shop, tuple(loaded), checks, project.waive if project else (), config)
+    return Job(shop, tuple(loaded), checks, project.waive if project else (), config, tuple(notices))
+
+
+def _reasonable(loaded: Sequence[LoadedScenario], shop: LoadedContract) -> tuple[list[LoadedScenario], list[str]]:
+    """The scenarios as this shop's buyers can play them, and what was changed."""
+    pairs = [reasonable(one, shop.contract) for one in loaded]
+    return [one for one, _ in pairs], [told for _, told in pairs if told]
 
 
 def _project(config: Path | None) -> Project | None:
@@ -138,7 +152,8 @@ def job_of(config: Path | None, content: dict[str, Any]) -> Job:
     of_files = [*_flow_mistakes(shop), *_operation_mistakes(shop, [scenario]), *_link_mistakes(shop, [scenario])]
     if mistakes := [*of_files, *_check_mistakes(project, shop, checks)]:
         raise ConfigError(mistakes)
-    return Job(shop, (scenario,), checks, project.waive if project else (), config)
+    (scenario,), told = _reasonable([scenario], shop)
+    return Job(shop, (scenario,), checks, project.waive if project else (), config, tuple(told))
 
 
 def standing_scenarios() -> dict[str, Path]:

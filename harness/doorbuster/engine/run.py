@@ -25,7 +25,7 @@ from doorbuster.engine.stage import Drive, Stage, StageOptions
 from doorbuster.engine.store import judge_stored, load_run, new_run_folder, save_texts
 from doorbuster.engine.waivers import unneeded, waived
 from doorbuster.host.interrupts import run_interruptibly
-from doorbuster.model.events import Event, Preparing, RunFinished, RunStarted, ScenarioFinished, ScenarioStarted
+from doorbuster.model.events import Event, Notice, Preparing, RunFinished, RunStarted, ScenarioFinished, ScenarioStarted
 from doorbuster.model.result import RunResult, ScenarioResult
 from doorbuster.model.scenario import Scenario
 from doorbuster.model.server import Server
@@ -69,9 +69,12 @@ def run(job: Job, settings: RunSettings, emit: Emit) -> RunResult:
     plan = _plan(job, settings, clock)
     names = tuple(plan.left) if plan else tuple(s.scenario.name for s in job.scenarios)
     emit(RunStarted(folder, job.contract.contract.name, names, settings.seed))
+    for notice in job.notices:
+        emit(Notice(notice))
     so_far = _Progress()
     so_far.known.contract.update(name=job.contract.contract.name, function_sha256="")
     _run_safely(job, settings, plan, folder, so_far, emit)
+    so_far.known.notices += job.notices
     so_far.known.notices += unneeded(so_far.scenarios, job.waivers)
     result = _result(job, so_far, settings, started, time.monotonic() - clock)
     result = with_comparison(folder, result)

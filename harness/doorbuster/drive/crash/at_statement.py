@@ -312,8 +312,12 @@ class StatementCrash:
                 await asyncio.sleep(0.005)
 
     async def _retry(self, order: Order, number: int, end: AttemptEnd, phase: str) -> AttemptEnd | None:
-        """The buyer tries again whatever he was told but yes: a session ended on purpose is no answer of the shop's."""
-        if end.outcome is Outcome.OK:
+        """The buyer tries again whatever he was told but yes: a session ended on purpose is no answer of the shop's.
+
+        Except where he was told nothing, and a shop without keys would make it two orders.
+        """
+        repeats = Outcome.UNKNOWN in self._contract.buyer.retry
+        if end.outcome is Outcome.OK or (end.outcome is Outcome.UNKNOWN and not repeats):
             return None
         buyer, last = self._buyer(), None
         try:

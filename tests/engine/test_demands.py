@@ -1,0 +1,40 @@
+"""A set is cut to what a shop's buyers can do; where they can do everything, not a letter of it is changed."""
+
+from doorbuster.engine.loading import Job, load_job
+from doorbuster.host.resources import resource
+
+
+def job(contract: str, *scenarios: str) -> Job:
+    return load_job(resource(f"scenarios/contracts/{contract}.toml"), scenarios)
+
+
+def test_a_shop_with_carts_and_keys_is_asked_everything() -> None:
+    whole = job("create_order_with_inventory")
+    assert whole.notices == ()
+    for loaded in whole.scenarios:
+        assert loaded.text == loaded.path.read_text()
+
+
+def test_a_shop_of_one_product_an_order_is_not_asked_for_crossed_carts() -> None:
+    found = {loaded.scenario.name: loaded.scenario for loaded in job("scalar_item/contract").scenarios}
+    assert "crossed_carts" not in found
+    assert "same_key" in found
+    assert "duplicate_order" in found["every_message"].checks.require
+
+
+def test_a_client_that_never_repeats_is_not_held_to_what_a_repetition_would_show() -> None:
+    fitted = job("json_cart/contract")
+    found = {loaded.scenario.name: loaded.scenario for loaded in fitted.scenarios}
+    assert "same_key" not in found
+    assert "duplicate_order" not in found["network_timeout"].checks.require
+    assert "lost_order" in found["network_timeout"].checks.require
+    assert found["every_message"].checks.off == ("turned_away",)
+    assert "turned_away" in found["typical_order"].checks.require
+    assert any(notice.startswith("same_key was left out") for notice in fitted.notices)
+    told = "every_message: duplicate_order and turned_away not asked"
+    assert any(notice.startswith(told) for notice in fitted.notices)
+
+
+def test_what_is_cut_is_cut_in_the_stored_text_too() -> None:
+    (loaded,) = job("json_cart/contract", "every_message").scenarios
+    assert 'off = [\n    "turned_away",\n]' in loaded.text
