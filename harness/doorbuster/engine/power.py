@@ -1,6 +1,5 @@
 """Puts variants to the test, one after the other, each until the first conviction that counts."""
 
-import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -108,9 +107,11 @@ def try_variant(house: House, task: Task, folder: Path, keep: bool = False) -> T
         failure = explain(problem)
         trial = replace(trial, problem="\n".join(filter(None, [failure.message, failure.details])))
     finally:
-        run_interruptibly(Databases(house.server).drop(house.template))
-        if not keep and trial.fate is not Fate.FALSE_ALARM:
-            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            run_interruptibly(Databases(house.server).drop(house.template))
+        finally:
+            if not keep and trial.fate is not Fate.FALSE_ALARM:
+                shutil.rmtree(folder, ignore_errors=True)
     return replace(trial, seconds=round(trial.seconds or time.monotonic() - began, 3))
 
 
@@ -161,7 +162,7 @@ def _shown(house: House, task: Task, scenario: Scenario, folder: Path) -> Scenar
     They are the first that the whole would go through as well, so what they convict, it convicts.
     """
     if scenario.kind == "interleave" and task.kind != "correct" and not task.whole:
-        first = replace(scenario.interleave or Interleave(), most=_FIRST_SCHEDULES, exhaust=0)
+        first = replace(scenario.interleave or Interleave(), most=_FIRST_SCHEDULES, exhaust=0, random=0, overlaps=0)
         result = _driven(house, task, replace(scenario, interleave=first), folder)
         if any(c.status is CheckStatus.VIOLATED and c.name in task.stops_at for c in result.checks):
             return result
@@ -220,7 +221,6 @@ def _example(reason: str | None, row: Any) -> str:
 
 
 def _schedules(told: dict[str, Any]) -> int | None:
-    """Up to the first that breaks; all of them, where none does. A schedule's file is named after its number."""
-    first = [int(found[1]) for f in told["failing"] if (found := re.search(r"-(\d+)\.json$", f["file"]))]
-    return min(first, default=int(told["explored"]))
+    """Those of a crowd up to its first that breaks; all of them, where none does."""
+    return min((int(failure["number"]) for failure in told["failing"]), default=int(told["explored"]))
 

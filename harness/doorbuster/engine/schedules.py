@@ -192,7 +192,8 @@ def _failure(stage: Stage, gates: Gates, one: Explored, ran: Ran, checks: list[s
     path = folder / f"{one.crowd}-{one.isolation.replace(' ', '_')}-{one.buyers}-{checks[0]}.json"
     path.write_text(json.dumps(content, indent=1) + "\n")
     return {
-        **content, "order_keys": [order.order_key for order in ran.orders], "file": str(Path(SCHEDULES) / path.name)
+        **content, "order_keys": [order.order_key for order in ran.orders], "file": str(Path(SCHEDULES) / path.name),
+        "number": ran.number,
     }  # fmt: skip
 
 
