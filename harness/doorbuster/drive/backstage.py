@@ -1,6 +1,7 @@
 """What happens beside the orders, over a connection that no fault touches: shelves, customers, prepared carts."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from doorbuster.model.order import Order
 from doorbuster.record.wal import tag
 
 APPLICATION = "doorbuster backstage"
+PATIENCE_S, PAUSE_S = 30.0, 0.05
 
 
 class StatementFailed(Exception):
@@ -91,14 +93,47 @@ class Backstage:
         async with self._lock:
             if self._connection is None:
                 self._connection = await connect(self._target)
-            async with self._connection.transaction():
-                await self._connection.execute(tag("prepare"))
-                if self._known is None or order.customer not in self._known:
-                    customer = [{"customer": order.customer}]
-                    await _execute_all(self._connection, "shelves.customer", self._customer, customer)
-                await _execute_all(self._connection, "place.prepare", self._prepare, [order_parameters(order, 0)])
-            if self._known is not None:
-                self._known.add(order.customer)
+            await self._prepare_over(self._connection, order)
+
+    async def has_prepared(self, order: Order) -> bool:
+        """As :meth:`prepare`, for a server that may be broken on purpose: it is waited for, for a limited time.
+
+        False where the server was gone in the middle. Whether the order is prepared is then not known, and to do it
+        again could fill its cart twice: such an order is not to be placed.
+        """
+        if not self.is_needed:
+            return True
+        async with self._lock:
+            connection = await self._patiently_connected()
+            try:
+                await self._prepare_over(connection, order)
+            except (OSError, StatementFailed, asyncpg.PostgresError, asyncpg.InterfaceError):
+                if not connection.is_closed():
+                    raise
+                self.close()
+                return False
+        return True
+
+    async def _patiently_connected(self) -> asyncpg.Connection:
+        deadline = time.monotonic() + PATIENCE_S
+        while self._connection is None or self._connection.is_closed():
+            try:
+                self._connection = await connect(self._target)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(PAUSE_S)
+        return self._connection
+
+    async def _prepare_over(self, connection: asyncpg.Connection, order: Order) -> None:
+        async with connection.transaction():
+            await connection.execute(tag("prepare"))
+            if self._known is None or order.customer not in self._known:
+                customer = [{"customer": order.customer}]
+                await _execute_all(connection, "shelves.customer", self._customer, customer)
+            await _execute_all(connection, "place.prepare", self._prepare, [order_parameters(order, 0)])
+        if self._known is not None:
+            self._known.add(order.customer)
 
     def close(self) -> None:
         """Drop the connection."""

@@ -31,14 +31,17 @@ class Failover(SiteFault):
 
     @property
     def proof_sql(self) -> str:
-        """Attempts whose connection broke, or that got none."""
+        """Attempts whose connection broke, or that got none, and those that had to connect anew soon afterwards."""
         return over_touched("""
         , hit as (
             select starts_with(code, 'connect_') as got_none from touched
             where outcome = 'unknown' and code in ('eof', 'reset', 'connect_lost', 'connect_refused', 'connect_timeout')
                or code in ('57P01', '57P02', '57P03')
+        ), anew as (
+            select count(distinct a.attempt) as n from attempts a semi join connects using (attempt), windows w
+            where a.invoked_us between w.applied_us and w.healed_us + 2000000
         )
-        select count(*), format('{} connection{} broken, {} not made', count(*) filter (not got_none),
-                                if(count(*) filter (not got_none) = 1, '', 's'), count(*) filter (got_none))
-        from hit
+        select broken + refused + anew.n, format('{} connection{} broken, {} not made, {} made anew', broken,
+                                                if(broken = 1, '', 's'), refused, anew.n)
+        from anew, (select count(*) filter (not got_none) as broken, count(*) filter (got_none) as refused from hit)
         """)

@@ -259,9 +259,9 @@ class LoadEngine:
         """Place one order, with retries as the shop's client makes them."""
         rules = self._plan.contract.buyer
         started_us, started = time.time_ns() // 1000, time.monotonic()
+        if self._backstage.is_needed and not await self._backstage.has_prepared(due.order):
+            return
         self._write_request(due, started_us)
-        if self._backstage.is_needed:
-            await self._backstage.prepare(due.order)
         try_no = 1
         end = await self._attempt(buyer, number, due, try_no)
         while end.outcome in rules.retry and try_no < rules.attempts:
