@@ -24,6 +24,9 @@ TOURS: dict[str, list[Step]] = {
     "all that is left": [lambda s: s.left(1, 0), lambda s: s.left(1, 1)],
     "one too many": [lambda s: s.left(1, 1)],
     "the second line is short": [lambda s: s.cart([(0, 1), (1, 9)])],
+    "one line is short, and both together are not": [
+        lambda s: s.cart([(0, 1), (1, 4)]), lambda s: s.cart([(1, 4), (0, 1)]),
+    ],
     "the first line is short": [lambda s: s.cart([(1, 9), (0, 1)])],
     "none there": [lambda s: s.cart([(2, 1)])],
     "a product twice": [lambda s: s.twice(0, (1, 2))],
