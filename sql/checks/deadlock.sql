@@ -28,12 +28,13 @@ select null, null, format('{} more deadlocks were counted than logged', hidden),
 order by only_a_warning, happened_at;
 
 -- exercised
-with several as (
-    select order_key, count(*) as products from carts group by order_key having count(*) > 1
-), item as (   -- of a large cart the first eight will do
-    select order_key, product from carts semi join (select order_key from several where products <= 8) using (order_key)
+with large as (   -- of a large cart the first eight products will do
+    select order_key from carts semi join (select order_key from request_lines where line >= 8) using (order_key)
+    group by order_key having count(*) > 8
+), item as (
+    select order_key, product from carts anti join large using (order_key)
     union all
-    select order_key, product from carts semi join (select order_key from several where products > 8) using (order_key)
+    select order_key, product from carts semi join large using (order_key)
     qualify row_number() over (partition by order_key order by product) <= 8
 ), pair as (   -- each two products of a cart
     select order_key, one.product as first_product, other.product as second_product

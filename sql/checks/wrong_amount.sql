@@ -19,7 +19,8 @@ with plain as (   -- commits that made one order and nothing else: its lines are
 ), at_birth as (
     select orders.order_id, sum(line_events.amount) as goods, any_value(first_total) as first_total
     from orders semi join eventful using (order_id)
-    join (select order_id, commit, arg_max(total, seq) as first_total from order_events where delta > 0 group by all) as made
+    join (select order_id, commit, arg_max(total, seq) as first_total from order_events semi join eventful using (order_id)
+          where delta > 0 group by all) as made
       on made.order_id = orders.order_id and made.commit = born
     left join line_events on line_events.order_id = orders.order_id and line_events.commit <= born
     group by orders.order_id

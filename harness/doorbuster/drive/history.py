@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from doorbuster.drive.sql_buyer import AttemptEnd
+from doorbuster.host.clock import moment
 from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
 from doorbuster.record.journal import Journal
@@ -68,17 +69,17 @@ class History:
     ) -> AttemptEnd:
         """Try once, and write down what came of it, also where the harness breaks it off."""
         attempt = number * TRIES + try_no
-        invoked_us, invoked_ns = time.time_ns() // 1000, time.monotonic_ns()
-        end, returned_us = AttemptEnd(Outcome.UNKNOWN, code="stopped"), None
+        invoked_us, invoked_ns = moment()
+        end, returned_us, ended_ns = AttemptEnd(Outcome.UNKNOWN, code="stopped"), None, None
         try:
             end = await buyer.attempt(order, attempt)
-            returned_us = time.time_ns() // 1000
+            returned_us, ended_ns = moment()
             return end
         finally:
             self._attempts.append([
                 attempt, order.order_key, try_no, buyer_no, phase, None, invoked_us, returned_us,
-                (time.monotonic_ns() - invoked_ns) // 1000, end.outcome.value, end.order_id, end.code, end.message,
-                end.backend_pid,
+                ((ended_ns or time.monotonic_ns()) - invoked_ns) // 1000, end.outcome.value, end.order_id, end.code,
+                end.message, end.backend_pid,
             ])  # fmt: skip
 
     def window(self, name: str, kind: str, applied_us: int, healed_us: int) -> None:

@@ -4,7 +4,6 @@ Each is tried once. Its number goes into the log as an attempt's does, from a ra
 what it was meant to do: a restock's units are new, a cancellation only gives back what its order held.
 """
 
-import time
 from contextlib import ExitStack
 from decimal import Decimal
 from itertools import count
@@ -18,6 +17,7 @@ from doorbuster.config.answers import AnswerBook
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
 from doorbuster.drive.workload import ShelfItem
+from doorbuster.host.clock import moment
 from doorbuster.model.contract import Contract, OperationKind
 from doorbuster.model.order import Line, Order
 from doorbuster.model.outcome import Outcome
@@ -72,16 +72,16 @@ class Operations:
             UnmatchedAnswer, KeyError, ValueError: as :meth:`SqlBuyer.attempt`.
         """
         number = next(self._numbers)
-        invoked_us, invoked_ns = time.time_ns() // 1000, time.monotonic_ns()
-        end, returned_us = AttemptEnd(Outcome.UNKNOWN, code="stopped"), None
+        invoked_us, invoked_ns = moment()
+        end, returned_us, ended_ns = AttemptEnd(Outcome.UNKNOWN, code="stopped"), None, invoked_ns
         try:
             end = await worker.attempt(order, number, {} if order_id is None else {"order_id": order_id})
-            returned_us = time.time_ns() // 1000
+            returned_us, ended_ns = moment()
             return end
         finally:
             line = order.lines[0] if kind == "restock" else None
             self._journal.append([
                 number, kind, None if line else order.order_key, order_id, line.product if line else None,
-                line.quantity if line else None, invoked_us, returned_us, (time.monotonic_ns() - invoked_ns) // 1000,
+                line.quantity if line else None, invoked_us, returned_us, (ended_ns - invoked_ns) // 1000,
                 end.outcome.value, end.code, end.message, end.backend_pid,
             ])  # fmt: skip

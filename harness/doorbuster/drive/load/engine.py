@@ -22,6 +22,7 @@ from doorbuster.drive.operations import Operations
 from doorbuster.drive.sql_buyer import AttemptEnd
 from doorbuster.drive.workload import BURST, CLOSED, Due, Orders, ShelfItem, burst_round, shelf, timetable
 from doorbuster.host.alarm import Alarm
+from doorbuster.host.clock import moment
 from doorbuster.model.outcome import Outcome
 from doorbuster.model.rates import expected_orders
 from doorbuster.record.journal import Journal
@@ -280,22 +281,23 @@ class LoadEngine:
 
     async def _attempt(self, buyer: int, number: int, due: Due, try_no: int) -> AttemptEnd:
         attempt = number * TRIES + try_no
-        invoked_us, invoked_ns = time.time_ns() // 1000, time.monotonic_ns()
+        invoked_us, invoked_ns = moment()
         try:
             end = await self._buyers[buyer].attempt(due.order, attempt)
-            returned_us: int | None = time.time_ns() // 1000
+            returned_us, ended_ns = moment()
         except asyncio.CancelledError:  # the harness stops: the attempt stays without an answer, and never ends
-            end, returned_us = AttemptEnd(Outcome.UNKNOWN, code="stopped"), None
-            self._write_attempt(buyer, attempt, due, try_no, (invoked_us, invoked_ns, returned_us), end)
+            end = AttemptEnd(Outcome.UNKNOWN, code="stopped")
+            stopped = (invoked_us, None, (time.monotonic_ns() - invoked_ns) // 1000)
+            self._write_attempt(buyer, attempt, due, try_no, stopped, end)
             raise
-        self._write_attempt(buyer, attempt, due, try_no, (invoked_us, invoked_ns, returned_us), end)
+        times = (invoked_us, returned_us, (ended_ns - invoked_ns) // 1000)
+        self._write_attempt(buyer, attempt, due, try_no, times, end)
         return end
 
     def _write_attempt(
-        self, buyer: int, attempt: int, due: Due, try_no: int, times: tuple[int, int, int | None], end: AttemptEnd
+        self, buyer: int, attempt: int, due: Due, try_no: int, times: tuple[int, int | None, int], end: AttemptEnd
     ) -> None:
-        invoked_us, invoked_ns, returned_us = times
-        duration_us = (time.monotonic_ns() - invoked_ns) // 1000
+        invoked_us, returned_us, duration_us = times
         self._attempts.append([
             attempt, due.order.order_key, try_no, buyer, due.phase, self._due_us(due), invoked_us, returned_us,
             duration_us, end.outcome.value, end.order_id, end.code, end.message, end.backend_pid,
