@@ -30,7 +30,7 @@ class ServerStalled(SiteFault):
 
     @property
     def proof_sql(self) -> str:
-        """Attempts that were kept waiting for nearly all of a window, or gave up in it; none was answered within."""
+        """Attempts that were kept waiting for half of a window or more, or gave up in it."""
         return over_touched("""
         , met as (
             select a.attempt, a.outcome, a.code, w.applied_us, w.healed_us,
@@ -38,10 +38,10 @@ class ServerStalled(SiteFault):
             from touched a join windows w on a.invoked_us <= w.healed_us
               and coalesce(a.returned_us, 9223372036854775807) >= w.applied_us
         )
-        select count(*) filter (us >= 0.8 * (healed_us - applied_us)
+        select count(*) filter (us >= 0.5 * (healed_us - applied_us)
                                 or outcome = 'unknown' and code in ('timeout', 'connect_timeout')),
-               format('{} waited through it, {} gave up',
-                      count(*) filter (us >= 0.8 * (healed_us - applied_us)),
+               format('{} attempts waited for half of it or more, {} gave up',
+                      count(*) filter (us >= 0.5 * (healed_us - applied_us)),
                       count(*) filter (outcome = 'unknown' and code in ('timeout', 'connect_timeout')))
         from met
         """)
