@@ -34,8 +34,9 @@ def _server_mistakes(server: HttpServer) -> Iterator[Told]:
         yield f"{key}.command", "is empty", 'Write the program and its arguments, such as ["npm", "start"].'
     if not server.ready.startswith("/"):
         yield f"{key}.ready", f"{server.ready!r} is no path", "It begins with a slash; the harness knows the address."
-    for place, text in (("command", " ".join(server.command)), ("environment", " ".join(server.environment.values()))):
-        for name in re.findall(r"\{(\w+)\}", text):
+    texts = {"command": server.command, "single": server.single, "environment": tuple(server.environment.values())}
+    for place, words in texts.items():
+        for name in re.findall(r"\{(\w+)\}", " ".join(words)):
             if name not in PLACEHOLDERS:
                 cure = f"Known here: {', '.join(f'{{{p}}}' for p in PLACEHOLDERS)}."
                 yield f"{key}.{place}", f"unknown placeholder {{{name}}}", cure

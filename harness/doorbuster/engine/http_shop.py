@@ -70,11 +70,16 @@ def run_shop(server: HttpServer, database: Target, guardian: Guardian, log: Path
 
 
 def database_url(target: Target) -> str:
-    """A connection URI with the password."""
-    return (
+    """A connection URI with the password, and with the settings that its sessions are to have."""
+    found = (
         f"postgresql://{quote(target.user, safe='')}:{quote(target.password, safe='')}@{target.host}:{target.port}"
         f"/{quote(target.database, safe='')}"
     )
+    if not target.settings:
+        return found
+    words = (f"-c {name}={text}".replace("\\", "\\\\") for name, text in target.settings.items())
+    options = " ".join(word[:3] + word[3:].replace(" ", "\\ ") for word in words)
+    return f"{found}?options={quote(options, safe='')}"
 
 
 def _environment(database: Target, values: Mapping[str, str]) -> dict[str, str]:

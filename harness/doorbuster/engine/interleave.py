@@ -3,19 +3,22 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive.backstage import StatementFailed
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History
-from doorbuster.drive.interleave.driver import Interleaver
+from doorbuster.drive.interleave.driver import CALM, Interleaver
 from doorbuster.drive.interleave.gates import SCHEMA, install, tell_relations
+from doorbuster.drive.interleave.seats import Seats
 from doorbuster.engine.aftermath import aftermath
 from doorbuster.engine.demands import possible_crowds
-from doorbuster.engine.errors import UsageError
+from doorbuster.engine.errors import NotPossible, UsageError
 from doorbuster.engine.exploring import explore_crowd
 from doorbuster.engine.schedules import Explored, Gates, doubt, told_of
+from doorbuster.engine.seats import NO_SINGLE, open_seats
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
@@ -30,7 +33,6 @@ from doorbuster.record.seal import seal_journals
 FIRST_PRODUCT = 1
 PRODUCTS_A_CROWD = 100_000
 PHASE = "schedules"
-_HTTP = "the shop's own sessions place its orders, and nothing says which buyer each belongs to"
 
 
 async def run_interleave(stage: Stage) -> None:
@@ -40,8 +42,8 @@ async def run_interleave(stage: Stage) -> None:
         UsageError: an answer or a statement that the contract does not fit; HarnessError: the harness failed.
     """
     house, contract, wanted = stage.house, stage.contract, stage.scenario.interleave or Interleave()
-    if contract.place.http is not None:
-        leave_undriven(stage, _HTTP)
+    if contract.place.http is not None and not contract.place.http.server.single:
+        leave_undriven(stage, NO_SINGLE)
         return
     name = "shop_" + re.sub(r"\W", "_", stage.scenario.name.lower())[:40]
     started = time.monotonic()
@@ -49,7 +51,7 @@ async def run_interleave(stage: Stage) -> None:
         with facts(stage.folder, stage.seed) as known, History(stage.folder) as history:
             known["start_us"] = time.time_ns() // 1000
             explored: list[Explored] = []
-            gates = Gates()
+            gates, not_possible = Gates(), None
             try:
                 gates = await _install(shop, contract, wanted.isolation)
                 await _explore(stage, shop, wanted, gates, history, explored)
@@ -57,6 +59,8 @@ async def run_interleave(stage: Stage) -> None:
                 raise UsageError(f"{contract.name}: {problem}; add a rule for it") from None
             except StatementFailed as problem:
                 raise UsageError(str(problem)) from None
+            except NotPossible as reason:
+                not_possible = str(reason)
             finally:
                 history.close()
                 stage.emit(Judging(stage.scenario.name))
@@ -64,7 +68,7 @@ async def run_interleave(stage: Stage) -> None:
                 seal_journals(stage.folder)
                 found = aftermath(stage.folder, contract, "", required=stage.scenario.checks.require)
                 known["schedules"] = told_of(stage, gates, explored, found)
-                known["unobservable"] = known["unobservable"] or doubt(explored, known["schedules"])
+                known["unobservable"] = not_possible or known["unobservable"] or doubt(explored, known["schedules"])
             known["duration_s"] = time.monotonic() - started
 
 
@@ -113,17 +117,38 @@ async def _explore(
     product = FIRST_PRODUCT
     outcomes: Counter[str] = Counter()
     for isolation in dict.fromkeys(wanted.isolation):
-        for crowd in possible_crowds(stage.contract, wanted):
-            one = Explored(crowd, isolation, wanted.buyers)
-            explored.append(one)
-            driver = Interleaver(
-                stage.contract, shop.direct, wanted.buyers, isolation, history, f"{stage.seed} {crowd} {isolation}",
-                # Above READ COMMITTED the call itself takes the snapshot, so it is a step.
-                entry_gate=gates.entry or isolation != "read committed", strides=gates.strides, first_product=product,
-            )  # fmt: skip
-            product += PRODUCTS_A_CROWD
-            began = time.monotonic()
-            driver.outcomes = outcomes
-            async with driver.open():
-                await explore_crowd(stage, driver, one, wanted, PHASE)
-            one.spent_s = time.monotonic() - began
+        # Above READ COMMITTED the call itself takes the snapshot, so it is a step.
+        entry_gate = gates.entry or isolation != "read committed"
+        async with _seats(stage, shop, isolation, entry_gate, wanted.buyers, history) as seats:
+            for crowd in possible_crowds(stage.contract, wanted):
+                one = Explored(crowd, isolation, wanted.buyers)
+                explored.append(one)
+                driver = Interleaver(
+                    stage.contract, shop.direct, wanted.buyers, isolation, history, f"{stage.seed} {crowd} {isolation}",
+                    entry_gate=entry_gate, strides=gates.strides, first_product=product, seats=seats,
+                )  # fmt: skip
+                product += PRODUCTS_A_CROWD
+                began = time.monotonic()
+                driver.outcomes = outcomes
+                async with driver.open():
+                    await explore_crowd(stage, driver, one, wanted, PHASE)
+                one.spent_s = time.monotonic() - began
+
+
+@asynccontextmanager
+async def _seats(
+    stage: Stage, shop: Shop, isolation: Isolation, entry_gate: bool, buyers: int, history: History
+) -> AsyncIterator[Seats | None]:
+    """A shop for each buyer where he has no session of his own; else none.
+
+    Raises:
+        NotPossible: the shops' sessions cannot be told apart, or stopped where they would have to be.
+    """
+    if stage.contract.place.http is None:
+        yield None
+        return
+    if entry_gate:
+        raise NotPossible("a shop's session cannot be stopped before its call, which is a step here")
+    settings = {"default_transaction_isolation": isolation, **CALM}
+    async with open_seats(stage, shop, settings, buyers, history) as seats:
+        yield seats

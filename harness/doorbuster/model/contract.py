@@ -70,7 +70,8 @@ class HttpServer:
 
     ``{host}``, ``{port}``, ``{database_url}`` and ``{python}`` stand in the command and in ``environment``; ``PORT``,
     ``DATABASE_URL`` and libpq's ``PG…`` variables are set anyway. It runs in ``folder``. ``ready`` is a path that
-    answers below 500 as soon as orders can be placed, which it must within ``ready_s`` seconds.
+    answers below 500 as soon as orders can be placed, which it must within ``ready_s`` seconds. ``single`` is the
+    command that starts it with one session in the database only, and with patience: then orders can be interleaved.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
@@ -79,6 +80,7 @@ class HttpServer:
     ready_s: float = 20.0
     folder: str = "."
     environment: Mapping[str, str] = field(default_factory=dict)
+    single: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

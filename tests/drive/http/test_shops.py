@@ -1,5 +1,6 @@
 """The example shops, each a process of its own, cut and crashed: who is right passes, who is wrong is convicted."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,31 @@ def test_a_killed_server_loses_no_order_of_the_shops(drive: Drive) -> None:
     result = drive("crash", "http_shop", at="load", kills=2, aimed=1)
     assert violated(result) == set()
     assert (result.crashes or {})["ambiguous"] == 2
+
+
+def test_orders_are_interleaved_inside_the_shops_sessions_as_exhaustively_as_over_sql(drive: Drive) -> None:
+    over_http, over_sql = (
+        drive("interleave", contract, crowds=["last_unit"]) for contract in ("http_rpc", "create_order_with_inventory")
+    )
+    assert violated(over_http) == set()
+    told = over_http.schedules or {}
+    assert told["exhausted"] is True
+    assert told["explored"] == (over_sql.schedules or {})["explored"] > 20
+
+
+def test_a_race_behind_the_shop_is_found_with_its_schedule(tmp_path: Path) -> None:
+    # The mapping names a column that this function knows nothing of.
+    (tmp_path / "column.sql").write_text("alter table orders add column idempotency_key text")
+    path = tmp_path / "contract.toml"
+    base, sql = resource("scenarios/contracts/http_rpc.toml"), resource("sql")
+    files = [str(sql / "schema.sql"), "column.sql", str(sql / "broken/absolute_write.sql")]
+    path.write_text(f'name = "race"\nextends = "{base}"\n[schema]\nfiles = {json.dumps(files)}\n')
+    content = {"name": "i", "kind": "interleave", "description": "A test.", "interleave": {"crowds": ["last_unit"]}}
+    result = run(job_of(path, content), RunSettings(out=tmp_path, seed=7, command="test"), lambda _: None)
+    (scenario,) = result.scenarios
+    assert {"oversold", "conservation"} <= violated(scenario)
+    failing = (scenario.schedules or {})["failing"]
+    assert any("oversold" in one["checks"] and one["preemptions"] == 1 for one in failing)
 
 
 def test_a_retired_endpoint_that_still_works_is_convicted(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import asyncpg
 
 from doorbuster.config.answers import AnswerBook
 from doorbuster.drive.backstage import Backstage, add_products, connect
+from doorbuster.drive.buyer import Buyer
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History
 from doorbuster.drive.holding import RowHolder
@@ -18,6 +19,7 @@ from doorbuster.drive.interleave.crowds import Shape, orders
 from doorbuster.drive.interleave.explore import Gathering, Step, Trace, Wanted, sets, waits_of
 from doorbuster.drive.interleave.gates import CALM_MS, END, ENTRY, ME, SCHEMA
 from doorbuster.drive.interleave.scheduler import LIMIT_MS
+from doorbuster.drive.interleave.seats import Seat, Seats
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
 from doorbuster.drive.workload import ShelfItem, shelf_item
 from doorbuster.model.contract import Contract
@@ -51,12 +53,13 @@ class Interleaver:
     """Buyers with gates, and the scheduler's own session.
 
     ``entry_gate``: they stop before each call, too. ``strides``: a buyer may be let go for several steps at once; not
-    where one can give locks back in the middle of his order.
+    where one can give locks back in the middle of his order. ``seats`` are the buyers where they have no sessions of
+    their own.
     """
 
     def __init__(
         self, contract: Contract, target: Target, buyers: int, isolation: Isolation, history: History, seed: str,
-        *, entry_gate: bool, strides: bool, first_product: int,
+        *, entry_gate: bool, strides: bool, first_product: int, seats: Seats | None = None,
     ) -> None:  # fmt: skip
         self._contract = contract
         self._target = replace(target, settings=dict(contract.session))
@@ -70,13 +73,15 @@ class Interleaver:
         # One call and nothing else: then a session without a transaction has done it.
         self._has_end = entry_gate or len(flow.calls) > 1 or flow.needs_tag_triggers or bool(contract.session)
         settings = {**contract.session, "default_transaction_isolation": isolation, **CALM}
-        self._buyers = [
+        self._buyers: list[Seat] = list(seats.gated) if seats else [
             SqlBuyer(replace(target, settings={**settings, ME: str(n)}), flow, book, PATIENCE_S, gate)
             for n in range(1, buyers + 1)
         ]
         # Whoever tries again, and whoever gathers behind a held row, passes every gate.
         ungated = replace(target, settings={**settings, "deadlock_timeout": "10ms"})
-        self._free = [SqlBuyer(ungated, flow, book, PATIENCE_S) for _ in range(buyers)]
+        self._free: list[Buyer] = list(seats.free) if seats else [
+            SqlBuyer(ungated, flow, book, PATIENCE_S) for _ in range(buyers)
+        ]
         self._backstage = Backstage(contract, target)
         self._scheduler: asyncpg.Connection | None = None
         self._holder: RowHolder | None = None
@@ -96,8 +101,10 @@ class Interleaver:
             await self._free[0].connect()
             yield
         finally:
-            for buyer in (*self._buyers, *self._free):
+            for buyer in self._buyers:
                 buyer.close()
+            for free in self._free:
+                free.close()
             self._backstage.close()
             for connection in (self._scheduler, self._holding):
                 if connection is not None:
