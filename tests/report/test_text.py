@@ -1,7 +1,11 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from doorbuster.model.result import PhaseResult
+from doorbuster.model.stall import Stall
 from doorbuster.report import text
+from doorbuster.report.text import phase_in_words, stall_in_words
 
 
 @pytest.mark.parametrize(
@@ -55,3 +59,21 @@ def test_a_row_reads_as_words() -> None:
 def test_outcomes_that_did_not_occur_are_not_mentioned() -> None:
     assert text.outcomes_in_words({"ok": 1204, "sold_out": 20, "error": 0}) == "ok 1,204, sold out 20"
     assert text.outcomes_in_words({}) == text.NONE
+
+
+def test_a_phase_tells_what_did_not_go_as_planned_and_no_more() -> None:
+    plain = PhaseResult("steady", 50.0, 300, 5.0, 9.0, 12.0, 20.0, 0, 0, 50.0)
+    assert phase_in_words(plain) == (
+        "steady: 50 of 50 orders a second answered; p50 5 ms, p95 9 ms, p99 12 ms, most 20 ms"
+    )
+    troubled = replace(plain, late=3, late_max_ms=40.0, dropped=1200, connects=2, connect_max_ms=7.5)
+    assert phase_in_words(troubled).endswith(
+        "; 3 began late, the latest by 40 ms; 1,200 never sent; 2 waited for a connection, the longest 7.50 ms"
+    )
+
+
+def test_a_stall_tells_what_was_broken_meanwhile() -> None:
+    assert stall_in_words(Stall(4.0, 2.0, 103)) == (
+        "no answer for 2.0 s from 4.0 s on, 103 orders waiting, although nothing was broken on purpose"
+    )
+    assert stall_in_words(Stall(4.0, 2.0, 1, "line")).endswith("1 order waiting, while line was on")

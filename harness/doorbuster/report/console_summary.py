@@ -30,7 +30,15 @@ from doorbuster.report.story import (
     relaxed_together,
     unexercised,
 )
-from doorbuster.report.text import count, milliseconds, outcomes_in_words, seconds, shortened, stall_in_words
+from doorbuster.report.text import (
+    count,
+    milliseconds,
+    outcomes_in_words,
+    phase_in_words,
+    seconds,
+    shortened,
+    stall_in_words,
+)
 from doorbuster.report.verdict import SYMBOLS, not_reached, sentence
 
 _MAX_STORIES = 6  # one screen; report.html has them all
@@ -50,6 +58,7 @@ def summary(
         yield _unbroken(foreign(missed, guard, "bold"))
     if verbose:
         yield from _section("Not exercised", [_unexercised(u) for u in unexercised(result)], show)
+    yield from _section("Phases", _phase_lines(result), show)
     yield from _section("Faults", _fault_lines(result), show)
     yield from _section("Stalls", _stall_lines(result), show)
     yield from _section("Recovery, from the end of each fault", _recovery_lines(result), show)
@@ -155,6 +164,13 @@ def _unexercised(gap: Unexercised) -> str:
 
 def _gap(gap: Gap) -> str:
     return f"{gap.subject} in {gap.scenario}: {gap.status}; {gap.reason}"
+
+
+def _phase_lines(result: RunResult) -> list[str]:
+    """Of a load on its own; among many scenarios they are for the HTML report."""
+    if len(result.scenarios) != 1:
+        return []
+    return [phase_in_words(phase) for phase in result.scenarios[0].phases if phase.rate is not None]
 
 
 def _fault_lines(result: RunResult) -> list[str]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
+from doorbuster.model.result import PhaseResult
 from doorbuster.model.stall import Stall
 
 NONE = "–"
@@ -117,3 +118,20 @@ def stall_in_words(stall: Stall) -> str:
         f"no answer for {seconds(stall.length_s)} from {seconds(stall.start_s)} on, {count(stall.orders, 'order')} "
         f"waiting, {why}"
     )
+
+
+def phase_in_words(phase: PhaseResult) -> str:
+    """A phase's rate and latencies, and whatever did not go as planned."""
+    marks = ((50, phase.p50_ms), (95, phase.p95_ms), (99, phase.p99_ms))
+    latencies = ", ".join(f"p{mark} {milliseconds(value)}" for mark, value in marks)
+    parts = [
+        f"{phase.name}: {number(phase.throughput)} of {number(phase.rate or 0)} orders a second answered",
+        f"{latencies}, most {milliseconds(phase.max_ms)}",
+    ]
+    if phase.late:
+        parts.append(f"{phase.late:,} began late, the latest by {milliseconds(phase.late_max_ms)}")
+    if phase.dropped:
+        parts.append(f"{phase.dropped:,} never sent")
+    if phase.connects:
+        parts.append(f"{phase.connects:,} waited for a connection, the longest {milliseconds(phase.connect_max_ms)}")
+    return "; ".join(parts)
