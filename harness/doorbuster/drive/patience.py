@@ -1,10 +1,58 @@
 """Giving up on an attempt: the caller goes on, and nothing of it is left running."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+class Patience:
+    """As :func:`in_time`, for one attempt after another: one timer for many of them, looked after when it rings."""
+
+    def __init__(self, timeout_s: float, drop: Callable[[], None]) -> None:
+        self._timeout_s = timeout_s
+        self._drop = drop
+        self._task: asyncio.Task[Any] | None = None
+        self._deadline = 0.0
+        self._has_expired = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def in_time(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The result of ``work``, or None where the time was over."""
+        task = self._task = asyncio.current_task()
+        assert task is not None
+        self._has_expired, self._deadline = False, time.monotonic() + self._timeout_s
+        loop = asyncio.get_running_loop()
+        if self._timer is None or self._loop is not loop:
+            self._loop, self._timer = loop, loop.call_later(self._timeout_s, self._look)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not self._has_expired:
+                self._drop()
+                raise
+            if task.uncancel():  # cancelled from outside at the same moment
+                raise
+            return None
+        finally:
+            self._task = None
+
+    def _look(self) -> None:
+        """The timer rang: for the attempt that it was set for, for a later one, or for none."""
+        self._timer = None
+        if self._task is None or self._loop is None:
+            return
+        left_s = self._deadline - time.monotonic()
+        if left_s > 0:
+            # Loops count in milliseconds: not a little too early, again and again.
+            self._timer = self._loop.call_later(left_s + 0.001, self._look)
+            return
+        self._has_expired = True
+        self._drop()
+        self._task.cancel()
 
 
 async def in_time(work: Coroutine[Any, Any, T], timeout_s: float, drop: Callable[[], None]) -> T | None:

@@ -10,7 +10,7 @@ import asyncpg
 
 from doorbuster.config.answers import Answer, AnswerBook
 from doorbuster.drive.flow import Call, Flow, answer_value, arguments, order_parameters
-from doorbuster.drive.patience import in_time
+from doorbuster.drive.patience import Patience
 from doorbuster.drive.tagging import TAG_PARAMETER, TAG_SETTING
 from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
@@ -77,10 +77,12 @@ class SqlBuyer:
         self._target = target
         self._flow = flow
         self._book = book
-        self._timeout_s = timeout_s
         self._connection: asyncpg.Connection | None = None
         self._prepared: dict[str, _Prepared] = {}
         self._is_dead = False
+        self._has_later_calls = len(flow.calls) + len(flow.compensate) > 1
+        self._patience = Patience(timeout_s, self._drop)
+        self._when_dropped: tuple[bool, int | None] = (True, None)
         self._connect_us = 0
         self._server_pid: int | None = None
         self._sets_tag = flow.needs_tag_triggers
@@ -134,19 +136,16 @@ class SqlBuyer:
             KeyError, ValueError: a parameter without a value, or with one of the wrong type.
         """
         self._connect_us = 0
-        seen: tuple[bool, int | None] = (True, None)
-
-        def drop() -> None:
-            nonlocal seen
-            seen = self._connection is None, self._pid()
-            self.close()
-
-        end = await in_time(self._place(order, attempt, known or {}), self._timeout_s, drop)
+        end = await self._patience.in_time(self._place(order, attempt, known or {}))
         if end is not None:
             return end
-        connecting, pid = seen
+        connecting, pid = self._when_dropped
         code = "connect_timeout" if connecting else "timeout"
         return AttemptEnd(Outcome.UNKNOWN, code=code, backend_pid=pid, connect_us=self._connect_us)
+
+    def _drop(self) -> None:
+        self._when_dropped = self._connection is None, self._pid()
+        self.close()
 
     async def _place(self, order: Order, attempt: int, known: Mapping[str, Any]) -> AttemptEnd:
         values = order_parameters(order, attempt)
@@ -221,7 +220,8 @@ class SqlBuyer:
         except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
             raise _Lost(_how_lost(problem), str(problem)) from None
         value, columns = answer_value(rows, prepared.result_types)
-        values.update(columns)
+        if self._has_later_calls:
+            values.update(columns)
         return Answer(call.step, value=value)
 
     async def _compensate(self, values: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from doorbuster.model.scenario import Phase, Workload
 
 # Products far from all others (of a probe, an unknown one) stay so where a type has fewer values.
 _DAYS, _SMALL = 2_900_000, 32_000
+MOST_CARTS = 10_000
 BURST = "burst"
 CLOSED = "closed"
 # The bits of a UUID that say its version and variant.
@@ -79,7 +80,7 @@ class Orders:
         self._items = items
         self._random = random
         self._choice = Choice(workload, len(items))
-        self._totals: dict[tuple[str, int], str] = {}
+        self._carts: dict[tuple[str, int], tuple[tuple[Line, ...], str]] = {}
         # Drawn only where there are some: else a seed gives the orders that it always gave.
         self._regulars = [_uuid(random) for _ in range(workload.regulars)] if workload.repeat > 0 else []
 
@@ -89,18 +90,21 @@ class Orders:
 
     def of(self, items: Sequence[ShelfItem]) -> Order:
         """An order of these products."""
-        random, quantity = self._random, self._workload.quantity
-        lines = tuple(Line(item.product, random.randint(*quantity), item.price) for item in items)
-        return Order(_uuid(random), self._customer(), lines, self._total(lines))
+        low, high = self._workload.quantity
+        wanted = tuple((item, self._random.randrange(low, high + 1)) for item in items)
+        lines, total = self._cart(wanted)
+        return Order(_uuid(self._random), self._customer(), lines, total)
 
-    def _total(self, lines: Sequence[Line]) -> str:
-        """What the lines make; a cart of one line is the usual one, and there are not many of those."""
-        if len(lines) != 1:
-            return str(sum((Decimal(line.price) * line.quantity for line in lines), Decimal(0)))
-        key = lines[0].price, lines[0].quantity
-        if (found := self._totals.get(key)) is None:
-            found = self._totals[key] = str(Decimal(key[0]) * key[1])
-        return found
+    def _cart(self, wanted: tuple[tuple[ShelfItem, int], ...]) -> tuple[tuple[Line, ...], str]:
+        """Its lines and what they make; carts of one line come again and again, and there are not many of those."""
+        key = (wanted[0][0].product, wanted[0][1]) if len(wanted) == 1 else None
+        if key is not None and (found := self._carts.get(key)) is not None:
+            return found
+        lines = tuple(Line(item.product, quantity, item.price) for item, quantity in wanted)
+        total = str(sum((Decimal(line.price) * line.quantity for line in lines), Decimal(0)))
+        if key is not None and len(self._carts) < MOST_CARTS:
+            self._carts[key] = lines, total
+        return lines, total
 
     def _customer(self) -> str:
         if self._regulars and self._random.random() < self._workload.repeat:
