@@ -28,11 +28,15 @@ from doorbuster.record.tables import FIRST_OPERATION
 PART_OPERATIONS = 1_000_000_000
 
 
-def operator(contract: Contract, kind: OperationKind, target: Target, timeout_s: float | None = None) -> SqlBuyer:
+def operator(
+    contract: Contract, kind: OperationKind, target: Target, timeout_s: float | None = None,
+    before_call: str | None = None,
+) -> SqlBuyer:  # fmt: skip
     """Whoever runs the operations of this kind, over a connection of his own."""
     operation = contract.operations[kind]
     book = AnswerBook(operation.answers)
-    return SqlBuyer(target, compile_flow(operation), book, contract.buyer.timeout_s if timeout_s is None else timeout_s)
+    patience_s = contract.buyer.timeout_s if timeout_s is None else timeout_s
+    return SqlBuyer(target, compile_flow(operation), book, patience_s, before_call)
 
 
 def restock_order(item: ShelfItem, units: int, random: Random) -> Order:

@@ -4,14 +4,14 @@ It says nothing that the checks do not say; it only tells, place by place, what 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
 from doorbuster.drive.history import Met, answered
-from doorbuster.judge.checks import ONLY_A_WARNING, standard_checks
+from doorbuster.judge.checks import ONLY_A_WARNING, BadCheck, standard_checks, violations
 from doorbuster.judge.rows import LogNotUnderstood
 from doorbuster.judge.views import BadMapping, create_views, open_run
 from doorbuster.model.contract import Contract
@@ -34,10 +34,15 @@ class Fate:
 
 @dataclass(slots=True)
 class Aftermath:
-    """The fates by order key. ``whole`` is how many commits an undisturbed order makes."""
+    """The fates by order key. ``whole`` is how many commits an undisturbed order makes.
+
+    ``products`` are violated checks whose rows name no order, by product; ``nowhere`` those whose rows name neither.
+    """
 
     fates: dict[str, Fate] = field(default_factory=dict)
     whole: int = 1
+    products: Mapping[str, list[str]] = field(default_factory=dict)
+    nowhere: tuple[str, ...] = ()
 
     @property
     def broken_keys(self) -> frozenset[str]:
@@ -95,7 +100,8 @@ def aftermath(
             create_views(connection, contract, load_catalogue(folder / "catalogue.json"), required)
             clean = connection.execute(_attempts(f"phase = '{clean_phase}'")).fetchall()
             found.whole = min((row[1] for row in clean), default=1)
-            broken = _broken_checks(connection) if checks else {}
+            told = _broken_checks(connection) if checks else _Broken()
+            broken, found.products, found.nowhere = told.keys, told.products, tuple(told.nowhere)
             rows = connection.execute(_attempts(f"phase <> '{clean_phase}'")).fetchall()
             for key, commits, order_id, is_live in rows:
                 found.fates[key] = Fate(commits, order_id, is_live, tuple(broken.pop(key, ())))
@@ -110,18 +116,31 @@ def _attempts(where: str) -> str:
     return _FIRST.format(where=where.replace("phase", "attempts.phase"))
 
 
-def _broken_checks(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """The names of the violated checks by order key."""
-    broken: dict[str, list[str]] = defaultdict(list)
+@dataclass(slots=True)
+class _Broken:
+    """The names of violated checks: by order key, by product where a row names no order, and of rows without both."""
+
+    keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    products: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    nowhere: list[str] = field(default_factory=list)
+
+
+def _broken_checks(connection: duckdb.DuckDBPyConnection) -> _Broken:
+    broken = _Broken()
     for check in standard_checks().values():
         if check.is_threshold:
             continue
         try:
-            rows = connection.execute(f"select * from ({check.violations}) where order_key is not null")
-            names = [column[0] for column in rows.description or ()]
-            found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
-        except duckdb.Error:  # a check whose rows know no order
+            rows = [row for row in violations(connection, check) if not row.get(ONLY_A_WARNING)]
+        except BadCheck:  # it looks at something that this contract does not map
             continue
-        for key in dict.fromkeys(row["order_key"] for row in found if not row.get(ONLY_A_WARNING)):
-            broken[key].append(check.name)
+        keys = dict.fromkeys(row["order_key"] for row in rows if row.get("order_key") is not None)
+        keyless = [row for row in rows if row.get("order_key") is None]
+        products = dict.fromkeys(row["product"] for row in keyless if row.get("product") is not None)
+        for key in keys:
+            broken.keys[key].append(check.name)
+        for product in products:
+            broken.products[str(product)].append(check.name)
+        if any(row.get("product") is None for row in keyless):
+            broken.nowhere.append(check.name)
     return broken

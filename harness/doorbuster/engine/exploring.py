@@ -119,6 +119,8 @@ class _Runner:
 
     async def gather_all(self) -> None:
         """Overlap inside statements: behind every row that can be held, in every order of arrival."""
+        if self._shape.operations:
+            return  # who gathers, orders
         every = gatherings(len(self._shape.stock), self._one.buyers)
         for turn in self._turns(len(every) * self._wanted.overlaps):
             await self.gather(every[turn % len(every)])

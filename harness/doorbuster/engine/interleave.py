@@ -10,9 +10,11 @@ from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive.backstage import StatementFailed
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History
+from doorbuster.drive.interleave.crowds import shape
 from doorbuster.drive.interleave.driver import CALM, Interleaver
 from doorbuster.drive.interleave.gates import SCHEMA, install, tell_relations
 from doorbuster.drive.interleave.seats import Seats
+from doorbuster.drive.operations import Operations
 from doorbuster.engine.aftermath import aftermath
 from doorbuster.engine.demands import possible_crowds
 from doorbuster.engine.errors import NotPossible, UsageError
@@ -48,13 +50,16 @@ async def run_interleave(stage: Stage) -> None:
     name = "shop_" + re.sub(r"\W", "_", stage.scenario.name.lower())[:40]
     started = time.monotonic()
     async with open_shop(house.server, house.template, name, contract, []) as shop:
-        with facts(stage.folder, stage.seed) as known, History(stage.folder) as history:
+        with (
+            facts(stage.folder, stage.seed) as known, History(stage.folder) as history,
+            Operations(stage.folder) as operations,
+        ):  # fmt: skip
             known["start_us"] = time.time_ns() // 1000
             explored: list[Explored] = []
             gates, not_possible = Gates(), None
             try:
                 gates = await _install(shop, contract, wanted.isolation)
-                await _explore(stage, shop, wanted, gates, history, explored)
+                await _explore(stage, shop, wanted, gates, (history, operations), explored)
             except UnmatchedAnswer as problem:
                 raise UsageError(f"{contract.name}: {problem}; add a rule for it") from None
             except StatementFailed as problem:
@@ -63,6 +68,7 @@ async def run_interleave(stage: Stage) -> None:
                 not_possible = str(reason)
             finally:
                 history.close()
+                operations.close()
                 stage.emit(Judging(stage.scenario.name))
                 known["unobservable"] = await shop.close_and_read(stage.folder)
                 seal_journals(stage.folder)
@@ -80,16 +86,25 @@ async def _install(shop: Shop, contract: Contract, isolation: Sequence[Isolation
     points = await install(shop.connection, functions, shop.tables, triggers=triggers)
     calls = await _calls_footprint(shop, contract)
     footprints = _footprints(functions, len(points), calls if several or not functions else None)
+    if contract.operations:  # whoever runs one stands at the place before a call, and ends it with all it touches
+        footprints[0] |= (await _operations_footprint(shop, contract)).ending()
     await tell_relations(shop.connection, footprints, isolation)
     return Gates(
         points,
         inside=bool(functions),
         # Inside a function, the first statement that touches anything has a gate of its own; else a call is a step.
         entry=several or not functions or any(not one.entry.is_nothing for one in functions),
-        strides=not any(f.opaque or Does.ENDS in does for f in footprints for does in ((), *f.tables.values())),
+        strides=not any(f.opaque or Does.ENDS in does for f in footprints[1:] for does in ((), *f.tables.values()))
+        and not several and bool(functions),
         triggers=triggers,
         left_out=left_out,
     )
+
+
+async def _operations_footprint(shop: Shop, contract: Contract) -> Footprint:
+    catalogue = await read_catalogue(shop.connection)
+    flows = [compile_flow(operation) for operation in contract.operations.values()]
+    return footprint([call.statement.sql for flow in flows for call in flow.calls], catalogue)
 
 
 async def _calls_footprint(shop: Shop, contract: Contract) -> Footprint:
@@ -112,19 +127,21 @@ def _footprints(functions: Sequence[Yields], points: int, calls: Footprint | Non
 
 
 async def _explore(
-    stage: Stage, shop: Shop, wanted: Interleave, gates: Gates, history: History, explored: list[Explored]
-) -> None:
+    stage: Stage, shop: Shop, wanted: Interleave, gates: Gates, journals: tuple[History, Operations],
+    explored: list[Explored],
+) -> None:  # fmt: skip
     product = FIRST_PRODUCT
     outcomes: Counter[str] = Counter()
     for isolation in dict.fromkeys(wanted.isolation):
         # Above READ COMMITTED the call itself takes the snapshot, so it is a step.
         entry_gate = gates.entry or isolation != "read committed"
-        async with _seats(stage, shop, isolation, entry_gate, wanted.buyers, history) as seats:
+        async with _seats(stage, shop, isolation, entry_gate, wanted.buyers, journals[0]) as seats:
             for crowd in possible_crowds(stage.contract, wanted):
                 one = Explored(crowd, isolation, wanted.buyers)
                 explored.append(one)
                 driver = Interleaver(
-                    stage.contract, shop.direct, wanted.buyers, isolation, history, f"{stage.seed} {crowd} {isolation}",
+                    stage.contract, shop.direct, wanted.buyers, isolation, *journals,
+                    f"{stage.seed} {crowd} {isolation}", kinds=shape(crowd, wanted.buyers).operations,
                     entry_gate=entry_gate, strides=gates.strides, first_product=product, seats=seats,
                 )  # fmt: skip
                 product += PRODUCTS_A_CROWD

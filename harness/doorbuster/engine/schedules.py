@@ -72,9 +72,15 @@ class _Verdicts:
         self._told = [ran for one in explored for ran in one.ran if _is_told_of_deadlock(ran)]
         self._is_broken = any(DEADLOCK in fate.checks for fate in found.fates.values())
 
+    @property
+    def nowhere(self) -> tuple[str, ...]:
+        """Checks with rows that point at no schedule."""
+        return self._found.nowhere
+
     def broken(self, ran: Ran) -> set[str]:
         """The checks of which some order of the schedule has a row."""
         by_key = {check for order in ran.orders for check in self._found.checks_of(order.order_key)}
+        by_key |= {check for item in ran.items for check in self._found.products.get(item.product, ())}
         if not (self._told and self._is_broken):
             return by_key
         return (by_key - {DEADLOCK}) | ({DEADLOCK} if _is_told_of_deadlock(ran) else set())
@@ -129,6 +135,8 @@ def _level(level: Isolation, explored: Sequence[Explored], verdicts: _Verdicts) 
     broken = sorted({check for one in here for ran in one.ran for check in verdicts.broken(ran)})
     if broken:
         verdict = f"broken: {', '.join(broken)}"
+    elif verdicts.nowhere:
+        verdict = f"{', '.join(verdicts.nowhere)} broken, and nothing says in which schedule"
     elif all(one.exhausted for one in here):
         verdict = "holds in every schedule"
     else:
@@ -197,14 +205,20 @@ def _failure(stage: Stage, gates: Gates, one: Explored, ran: Ran, checks: list[s
     }  # fmt: skip
 
 
+_OPERATIONS = {"restock": "restocks", "cancel": "cancels an order of", "release": "releases an order of"}
+
+
 def goods_of(ran: Ran) -> list[str]:
     """What was on the shelf, and what each buyer wants, in words."""
     shelf = ", ".join(f"{item.units} of product {item.product}" for item in ran.items)
     wants = [" and ".join(f"{line.quantity} of {line.product}" for line in order.lines) for order in ran.orders]
-    same = len({order.order_key for order in ran.orders}) < len(ran.orders)
+    kinds = ran.operations
+    same = len({order.order_key for order in ran.orders[len(kinds) :]}) < len(ran.orders) - len(kinds)
     return [
-        f"in stock: {shelf}",
-        *(f"buyer {n} wants {cart}" + (", with the same order key" if same else "") for n, cart in enumerate(wants, 1)),
+        f"in stock at first: {shelf}",
+        *(f"buyer {n} {_OPERATIONS[kind]} {cart}" for n, (kind, cart) in enumerate(zip(kinds, wants, strict=False), 1)),
+        *(f"buyer {n + len(kinds)} wants {cart}{', with the same order key' * same}"
+          for n, cart in enumerate(wants[len(kinds) :], 1)),
     ]
 
 
@@ -220,7 +234,9 @@ def rows_of(points: Sequence[Point], ran: Ran, calls: Sequence[str]) -> list[dic
         point = points[step.point] if step.point < len(points) else Point(step.point, "?")
         text = point.text
         if step.point == ENTRY:
-            text = f"calls {calls[min(called[step.buyer], len(calls) - 1)]}"
+            is_operation = step.buyer <= len(ran.operations)
+            call = ran.operations[step.buyer - 1] if is_operation else calls[min(called[step.buyer], len(calls) - 1)]
+            text = f"calls {call}"
             called[step.buyer] += 1
         rows.append({
             "buyer": step.buyer,

@@ -1,9 +1,12 @@
 """Settings of a scenario of kind ``interleave``, and what it explores."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
-Crowding = Literal["last_unit", "one_fits", "both_fit", "crossed", "same_key", "same_key_last"]
+Crowding = Literal[
+    "last_unit", "one_fits", "both_fit", "crossed", "same_key", "same_key_last",
+    "restocked", "cancelled", "cancelled_twice", "released", "released_twice",
+]
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 
 
@@ -12,8 +15,9 @@ class Interleave:
     """Which buyers meet, and how far every order of their statements is gone through.
 
     ``crowds``: all want the last unit of a product; two quantities of which one fits; quantities that all fit; the same
-    two products in opposite order; the same order, with the same key, with stock for all, and for one. ``buyers`` is 2
-    to 4.
+    two products in opposite order; the same order, with the same key, with stock for all, and for one; and, where the
+    contract says how, an order against a restock, a cancellation, a release, and two of these of one order at once.
+    ``buyers`` is 2 to 4.
 
     First every schedule with at most ``preemptions`` forced switches, the fewest first, at most ``most`` a crowd; then
     all that are left, by sleep sets (without ``reduced``: one by one), at most ``exhaust`` a crowd; where that was not
@@ -25,7 +29,7 @@ class Interleave:
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    crowds: tuple[Crowding, ...] = ("last_unit", "one_fits", "both_fit", "crossed", "same_key", "same_key_last")
+    crowds: tuple[Crowding, ...] = get_args(Crowding)
     buyers: int = 2
     isolation: tuple[Isolation, ...] = ("read committed",)
     preemptions: int = 2

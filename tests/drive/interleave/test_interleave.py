@@ -116,6 +116,17 @@ def test_flows_of_several_calls_are_convicted_between_them(drive: Drive, contrac
     assert told(result)["crowds"][0]["guaranteed"] > 0
 
 
+def test_two_cancellations_at_once_are_convicted_where_units_come_back_twice(tmp_path: Path) -> None:
+    content = scenario(crowds=["restocked", "cancelled", "cancelled_twice"])
+    contracts = resource("scenarios/contracts/reserved_counter")
+    right, wrong = (driven(contracts / f"{name}.toml", tmp_path, content) for name in ("contract", "broken"))
+    assert right.verdict is Verdict.PASS
+    assert told(right)["exhausted"]
+    assert [crowd["crowd"] for crowd in told(right)["crowds"]] == ["restocked", "cancelled", "cancelled_twice"]
+    (failure,) = told(wrong)["failing"]
+    assert (failure["crowd"], failure["checks"], failure["preemptions"]) == ("cancelled_twice", ["conservation"], 1)
+
+
 def test_a_file_that_holds_no_schedule_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.json"
     for text in ("{}", "[", json.dumps({"schema": "doorbuster.schedule/1", "schedule": "1,3", "buyers": 2})):

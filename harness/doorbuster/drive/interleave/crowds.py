@@ -7,20 +7,29 @@ from random import Random
 from uuid import UUID
 
 from doorbuster.drive.workload import ShelfItem
+from doorbuster.model.contract import OperationKind
 from doorbuster.model.interleave import Crowding
 from doorbuster.model.order import Line, Order
 
 # Of which one fits, for two; and what two buyers want where all fits.
 _ONE_FITS, _BOTH_FIT = (2, 3, 2, 3), (1, 2, 1, 2)
+# A counter that is kept from falling below nothing would hide a second release.
+BYSTANDER = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A crowd: how many units of each of its products are there, and each buyer's cart, as (product, units)."""
+    """A crowd: how many units of each of its products are there, and each buyer's cart, as (product, units).
+
+    The first buyers do what ``operations`` say instead: restock what is in their cart, or end an order of ``sold``
+    units that was placed before, beside one of ``BYSTANDER`` units that stays.
+    """
 
     stock: tuple[int, ...]
     carts: tuple[tuple[tuple[int, int], ...], ...]
     shares_key: bool = False
+    operations: tuple[OperationKind, ...] = ()
+    sold: int = 0
 
 
 def shape(crowd: Crowding, buyers: int) -> Shape:
@@ -30,11 +39,12 @@ def shape(crowd: Crowding, buyers: int) -> Shape:
 
 def orders(wanted: Shape, items: tuple[ShelfItem, ...], random: Random) -> list[Order]:
     """One order a buyer, of ``items``, the shelf's products for this crowd."""
-    made = [_order([(items[product], units) for product, units in cart], random) for cart in wanted.carts]
+    made = [order_of([(items[product], units) for product, units in cart], random) for cart in wanted.carts]
     return [made[0]] * len(made) if wanted.shares_key else made
 
 
-def _order(cart: list[tuple[ShelfItem, int]], random: Random) -> Order:
+def order_of(cart: list[tuple[ShelfItem, int]], random: Random) -> Order:
+    """An order of these units."""
     lines = tuple(Line(item.product, units, item.price) for item, units in cart)
     total = sum((Decimal(line.price) * line.quantity for line in lines), Decimal(0))
     key, customer = (str(UUID(int=random.getrandbits(128), version=4)) for _ in range(2))
@@ -66,6 +76,17 @@ def _same_key_last(buyers: int) -> Shape:
     return Shape((1,), tuple(((0, 1),) for _ in range(buyers)), shares_key=True)
 
 
+def _meets(*operations: OperationKind) -> Callable[[int], Shape]:
+    """Whoever orders two units gets them only after the operations gave something back, or brought something."""
+
+    def made(buyers: int) -> Shape:
+        carts = tuple(((0, 1 if n < len(operations) else 2),) for n in range(buyers))
+        sold = 0 if "restock" in operations else 1
+        return Shape((1 + sold + BYSTANDER * sold,), carts, operations=operations, sold=sold)
+
+    return made
+
+
 _SHAPES: dict[Crowding, Callable[[int], Shape]] = {
     "last_unit": _last_unit,
     "one_fits": _one_fits,
@@ -73,4 +94,9 @@ _SHAPES: dict[Crowding, Callable[[int], Shape]] = {
     "crossed": _crossed,
     "same_key": _same_key,
     "same_key_last": _same_key_last,
+    "restocked": _meets("restock"),
+    "cancelled": _meets("cancel"),
+    "cancelled_twice": _meets("cancel", "cancel"),
+    "released": _meets("release"),
+    "released_twice": _meets("release", "release"),
 }

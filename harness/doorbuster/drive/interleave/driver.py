@@ -15,14 +15,15 @@ from doorbuster.drive.buyer import Buyer
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History
 from doorbuster.drive.holding import RowHolder
-from doorbuster.drive.interleave.crowds import Shape, orders
+from doorbuster.drive.interleave.crowds import BYSTANDER, Shape, order_of, orders
 from doorbuster.drive.interleave.explore import Gathering, Step, Trace, Wanted, sets, waits_of
 from doorbuster.drive.interleave.gates import CALM_MS, END, ENTRY, ME, SCHEMA
 from doorbuster.drive.interleave.scheduler import LIMIT_MS
 from doorbuster.drive.interleave.seats import Seat, Seats
+from doorbuster.drive.operations import Operations, operator
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
 from doorbuster.drive.workload import ShelfItem, shelf_item
-from doorbuster.model.contract import Contract
+from doorbuster.model.contract import Contract, OperationKind
 from doorbuster.model.interleave import Isolation
 from doorbuster.model.order import Order
 
@@ -47,35 +48,44 @@ class Ran:
     orders: tuple[Order, ...]
     ends: tuple[AttemptEnd, ...]
     gathering: Gathering | None = None
+    operations: tuple[OperationKind, ...] = ()
 
 
 class Interleaver:
     """Buyers with gates, and the scheduler's own session.
 
     ``entry_gate``: they stop before each call, too. ``strides``: a buyer may be let go for several steps at once; not
-    where one can give locks back in the middle of his order. ``seats`` are the buyers where they have no sessions of
-    their own.
+    where one can give locks back in the middle of his order. ``kinds`` are what the first buyers do instead of
+    ordering. ``seats`` are the buyers where they have no sessions of their own.
     """
 
     def __init__(
-        self, contract: Contract, target: Target, buyers: int, isolation: Isolation, history: History, seed: str,
-        *, entry_gate: bool, strides: bool, first_product: int, seats: Seats | None = None,
+        self, contract: Contract, target: Target, buyers: int, isolation: Isolation, history: History,
+        operations: Operations, seed: str, *, kinds: Sequence[OperationKind], entry_gate: bool, strides: bool,
+        first_product: int, seats: Seats | None = None,
     ) -> None:  # fmt: skip
         self._contract = contract
         self._target = replace(target, settings=dict(contract.session))
         self._count = buyers
         self._isolation = isolation
         self._history = history
+        self._operations = operations
+        self._kinds = tuple(kinds)
         self._strides = strides
         self._random = Random(seed)
         flow, book = compile_flow(contract.place), AnswerBook(contract.answers)
         gate = f"select {SCHEMA}.reach({ENTRY})" if entry_gate else None
         # One call and nothing else: then a session without a transaction has done it.
-        self._has_end = entry_gate or len(flow.calls) > 1 or flow.needs_tag_triggers or bool(contract.session)
+        is_more = entry_gate or len(flow.calls) > 1 or flow.needs_tag_triggers
+        self._has_end = is_more or bool(kinds) or bool(contract.session)
         settings = {**contract.session, "default_transaction_isolation": isolation, **CALM}
+        own = [replace(target, settings={**settings, ME: str(n)}) for n in range(1, buyers + 1)]
+        self._operators = [
+            operator(contract, kind, one, PATIENCE_S, f"select {SCHEMA}.reach({ENTRY})")
+            for kind, one in zip(self._kinds, own, strict=False)
+        ]
         self._buyers: list[Seat] = list(seats.gated) if seats else [
-            SqlBuyer(replace(target, settings={**settings, ME: str(n)}), flow, book, PATIENCE_S, gate)
-            for n in range(1, buyers + 1)
+            *self._operators, *(SqlBuyer(one, flow, book, PATIENCE_S, gate) for one in own[len(self._kinds) :])
         ]
         # Whoever tries again, and whoever gathers behind a held row, passes every gate.
         ungated = replace(target, settings={**settings, "deadlock_timeout": "10ms"})
@@ -113,7 +123,7 @@ class Interleaver:
     async def run(self, shape: Shape, wanted: Wanted, phase: str) -> Ran:
         """Run one schedule with products of its own; whoever was told to try again does so afterwards, alone."""
         placed = await self._place(shape, phase)
-        calls = [self._call(n, order, *placed.numbered(order), phase) for n, order in enumerate(placed.orders)]
+        calls = [self._call(n, placed, phase) for n in range(self._count)]
         scheduling = asyncio.ensure_future(self._run(wanted))
         ends = await asyncio.gather(*calls)
         trace, is_spoilt = await scheduling
@@ -142,24 +152,38 @@ class Interleaver:
     async def _place(self, shape: Shape, phase: str) -> "_Placed":
         items = await self._next_items(shape)
         placed = _Placed(items, tuple(orders(shape, items, self._random)))
-        for order in {order.order_key: order for order in placed.orders}.values():
+        buying = {order.order_key: order for order in placed.orders[len(self._kinds) :]}
+        before = [order_of([(items[0], units)], self._random) for units in (BYSTANDER, shape.sold) if shape.sold]
+        buying |= {order.order_key: order for order in before}
+        for order in buying.values():
             await self._backstage.prepare(order)
             placed.numbers[order.order_key] = self._history.request(order, phase)
+        for order in before:
+            end = await self._history.attempt(self._free[0], order, *placed.numbered(order), phase)
+            self.outcomes[end.outcome] += 1
+            placed.sold, placed.sold_id = order, end.order_id
         return placed
 
     async def _ran(
         self, placed: "_Placed", trace: Trace, ends: Sequence[AttemptEnd], phase: str,
         gathering: Gathering | None = None,
     ) -> Ran:  # fmt: skip
-        for order, end in zip(placed.orders, ends, strict=True):
+        for order, end in list(zip(placed.orders, ends, strict=True))[len(self._kinds) :]:
             await self._retry(placed, order, end, phase)
         self.ran += 1
-        return Ran(self.ran, trace, placed.items, placed.orders, tuple(ends), gathering)
+        ended = placed.sold or placed.orders[0]
+        met = (*[ended] * len(self._kinds), *placed.orders[len(self._kinds) :])
+        return Ran(self.ran, trace, placed.items, met, tuple(ends), gathering, self._kinds)
 
-    async def _call(self, n: int, order: Order, number: int, try_no: int, phase: str) -> AttemptEnd:
-        buyer = self._buyers[n]
-        end = await self._history.attempt(buyer, order, number, try_no, phase, n + 1)
-        self.outcomes[end.outcome] += 1
+    async def _call(self, n: int, placed: "_Placed", phase: str) -> AttemptEnd:
+        buyer, order = self._buyers[n], placed.orders[n]
+        if n < len(self._kinds):
+            ended = placed.sold or order
+            end = await self._operations.run(self._operators[n], self._kinds[n], ended, placed.sold_id)
+        else:
+            number, try_no = placed.numbered(order)
+            end = await self._history.attempt(buyer, order, number, try_no, phase, n + 1)
+            self.outcomes[end.outcome] += 1
         if self._has_end:
             lock = f"({END + n + 1}, {self._schedule})"
             await buyer.execute(f"select pg_advisory_lock_shared{lock}, pg_advisory_unlock_shared{lock}")
@@ -229,6 +253,8 @@ class _Placed:
     orders: tuple[Order, ...]
     numbers: dict[str, int] = field(default_factory=dict)
     tries: Counter[str] = field(default_factory=Counter)
+    sold: Order | None = None
+    sold_id: str | None = None
 
     def numbered(self, order: Order) -> tuple[int, int]:
         """The order's number, and that of the next try."""
