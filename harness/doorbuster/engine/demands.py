@@ -36,21 +36,18 @@ def what_is_missing(loaded: LoadedScenario, contract: Contract) -> str:
     wanted = loaded.scenario.interleave
     if wanted is None or possible_crowds(contract, wanted):
         return ""
-    if contract.place.http is not None:
-        return f"{loaded.scenario.name} was left out: nothing says which session of a shop behind HTTP is whose"
     if all(shape(crowd, wanted.buyers).operations for crowd in wanted.crowds):
         return f"{loaded.scenario.name} was left out: the contract says of none of its operations how it is done"
     return f"{loaded.scenario.name} was left out: its buyers order several products at once, or one order twice"
 
 
 def possible_crowds(contract: Contract, wanted: Interleave) -> list[Crowding]:
-    """Those of the wanted crowds that this shop's buyers can form; none over HTTP, where no session can be stopped."""
-    if contract.place.http is not None:
-        return []
+    """Those of the wanted crowds that this shop's buyers can form, beside its operations where sessions are theirs."""
+    known = contract.operations.keys() if contract.place.http is None else frozenset[str]()
     return [
         crowd for crowd in dict.fromkeys(wanted.crowds)
         if (repeats(contract) or not shape(crowd, wanted.buyers).shares_key)
-        and set(shape(crowd, wanted.buyers).operations) <= contract.operations.keys()
+        and set(shape(crowd, wanted.buyers).operations) <= known
         and (contract.place.many_lines or all(len(cart) == 1 for cart in shape(crowd, wanted.buyers).carts))
     ]  # fmt: skip
 
