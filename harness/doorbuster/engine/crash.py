@@ -76,6 +76,7 @@ async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:
         with facts(folder, stage.seed) as known, History(folder) as history:
             # What the harness itself put there must survive also on a server that may lose what it said it had stored.
             await shop.connection.execute("checkpoint")
+            shop.follow_log(folder)
             known["start_us"] = time.time_ns() // 1000
             recovery_s = stage.scenario.recovery_s
             stock = next(t.printed for t in shop.tables if t.name == contract.stock[0].table)
