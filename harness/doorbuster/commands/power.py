@@ -11,6 +11,8 @@ import click
 
 from doorbuster.config.contract import load_contract
 from doorbuster.config.mistakes import ConfigError
+from doorbuster.config.project import is_project, load_project
+from doorbuster.config.toml_file import read_toml
 from doorbuster.engine.failures import INTERRUPTED, USAGE
 from doorbuster.engine.house import Tools
 from doorbuster.engine.loading import DEFAULT_CONTRACT
@@ -113,7 +115,7 @@ def _tasks(options: dict[str, Any], seed: int, folder: Path, tools: Tools) -> tu
     offered = offer(options["chosen_set"], options["scenarios"])
     if not options["mutants"] and options["contract"] is None:
         return library_tasks(offered, seed, options["only"], options["whole"]), "the library"
-    contract = load_contract(options["contract"] or resource(DEFAULT_CONTRACT))
+    contract = load_contract(_contract_of(options["contract"] or resource(DEFAULT_CONTRACT)))
     argued = options["equivalents"] or (None if options["contract"] else resource(EQUIVALENTS))
     equivalents = load_equivalents(argued) if argued else ()
     with interrupts():
@@ -124,3 +126,10 @@ def _tasks(options: dict[str, Any], seed: int, folder: Path, tools: Tools) -> tu
     wanted = [change for change in found if not only or change.name in only or change.operator in only]
     tasks = mutant_tasks(wanted, contract, offered, seed, folder / "mutants", equivalents, whole=options["whole"])
     return list(tasks), contract.contract.name
+
+
+def _contract_of(path: Path) -> Path:
+    """The contract that a project's file names, or ``path`` itself."""
+    if not is_project(read_toml(path)[1]):
+        return path
+    return Path(load_project(path, datetime.now(UTC).date()).contract)

@@ -259,18 +259,19 @@ def _coalesce(found: Sequence[Word], source: str) -> Iterator[tuple[str, Edit]]:
 
 
 def _absolute(root: Node, source: str) -> Iterator[tuple[str, Edit]]:
-    """``set stock = stock - n`` becomes ``set stock = shelf.stock - n`` where ``shelf`` was read before."""
-    read: dict[str, str] = {}
+    """``set stock = stock - n`` becomes ``set stock = shelf.stock - n`` where ``shelf`` was read from there before."""
+    read: dict[tuple[str, str], str] = {}  # the record by table and column
     for node in sorted(_all(root), key=lambda n: n.start):
         text = source[node.start : node.end]
         if node.kind != "execsql":
             continue
-        if match := re.match(r"(?is)\s*select\s+(.*?)\s+into\s+(?:strict\s+)?(\w+)\s+from", text):
-            names = [name.strip().rpartition(".")[2] for name in match[1].split(",")]
-            read |= dict.fromkeys(names, match[2])
-        for match in re.finditer(r"(?i)\bset\s+(\w+)\s*=\s*(?:\w+\.)?\1\b", text):
-            record = read.get(match[1].lower()) or read.get("*")
-            if record:
+        if match := re.match(r"(?is)\s*select\s+(.*?)\s+into\s+(?:strict\s+)?(\w+)\s+from\s+(\w+)", text):
+            for name in match[1].lower().split(","):
+                read[match[3].lower(), name.strip().rpartition(".")[2]] = match[2]
+        table = re.match(r"(?is)\s*update\s+(?:only\s+)?(\w+)", text)
+        for match in re.finditer(r"(?i)\bset\s+(\w+)\s*=\s*(?:\w+\.)?\1\b", text) if table else ():
+            of = table[1].lower() if table else ""
+            if record := read.get((of, match[1].lower())) or read.get((of, "*")):
                 at = node.start + match.end() - len(match[1])
                 begin = at if source[at - 1] != "." else source.rfind(" ", 0, at) + 1
                 yield "absolute write", Edit(begin, node.start + match.end(), f"{record}.{match[1]}")
