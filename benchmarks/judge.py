@@ -46,7 +46,7 @@ from benchmarks.synthetic import (
 )
 
 MILLION = 1_000_000
-BESIDE_PORCUPINE = (100, 300)
+BESIDE_PORCUPINE = (1000, 4000, 10_000)
 PEER = Path(__file__).parent.parent / "tests" / "peers" / "porcupine"
 PEER_S = 120
 
