@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doorbuster.config.contract import load_contract
 from doorbuster.config.mistakes import ConfigError
 from doorbuster.engine.errors import UsageError
 from doorbuster.engine.first_order import place_first_order
-from doorbuster.engine.house import House
+from doorbuster.engine.house import House, Known, deploy
 from doorbuster.engine.loading import load_job
 from doorbuster.postgres.databases import Databases
 from doorbuster.postgres.deploy import deploy_files
@@ -66,3 +67,13 @@ def test_a_wrong_contract_is_answered_with_place_and_cure(
 def test_there_are_more_than_twenty_and_no_golden_message_without_a_contract() -> None:
     assert len(WRONG) > 20
     assert {path.stem for path in GOLDEN.glob("*.txt")} == {case["name"].replace(" ", "_") for case in WRONG}
+
+
+def test_of_an_overloaded_function_it_is_told_which_one_is_called(house: House, tmp_path: Path) -> None:
+    (tmp_path / "shop.sql").write_text(SQL.read_text())
+    text = SHOP.read_text().replace("buy(", "pay(").replace(":quantity::int)\"\n", ":quantity::int, 'now'::text)\"\n")
+    (tmp_path / "shop.toml").write_text(text)
+    known = Known()
+    asyncio.run(deploy(house.server, "overloaded", load_contract(tmp_path / "shop.toml"), known))
+    asyncio.run(Databases(house.server).drop("overloaded"))
+    assert known.notices == ["place calls pay(integer,integer,text); there is also pay(integer,integer,boolean)"]

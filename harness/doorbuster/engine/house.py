@@ -11,6 +11,7 @@ from doorbuster.config.contract import LoadedContract
 from doorbuster.config.supabase import SETUP
 from doorbuster.engine.errors import HarnessError
 from doorbuster.engine.exposed import exposed_checkouts
+from doorbuster.engine.overloads import overload_notes
 from doorbuster.host.cache import cache_folder
 from doorbuster.host.guardian import Guardian
 from doorbuster.host.interrupts import run_interruptibly
@@ -138,8 +139,7 @@ async def deploy(server: Server, template: str, contract: LoadedContract, known:
         told = (n for n in done.notices if n.severity != "NOTICE" and n.file != resource(SETUP))
         known.notices += [f"{n.file.name}:{n.line}: {n.severity}: {n.message}" for n in told]
         known.contract["function_sha256"] = await _function_hash(dsn)
-        if contract.contract.schema.supabase:
-            known.notices += await _exposed(dsn, contract.contract)
+        known.notices += await _looked_at(dsn, contract.contract)
 
     await Databases(server).create_template(template, run_files)
 
@@ -153,10 +153,12 @@ where n.nspname not in ('pg_catalog', 'information_schema') and p.prokind in ('f
 """
 
 
-async def _exposed(dsn: str, contract: Contract) -> list[str]:
+async def _looked_at(dsn: str, contract: Contract) -> list[str]:
+    """What is worth knowing of the functions that the contract calls."""
     connection = await asyncpg.connect(dsn, ssl=False, timeout=20)
     try:
-        return await exposed_checkouts(connection, contract)
+        exposed = await exposed_checkouts(connection, contract) if contract.schema.supabase else []
+        return [*exposed, *await overload_notes(connection, contract)]
     finally:
         await connection.close()
 
