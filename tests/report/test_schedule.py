@@ -6,7 +6,7 @@ from doorbuster.model.result import RunResult, ScenarioResult
 from doorbuster.model.verdict import Verdict
 from doorbuster.report.evidence import failure_text
 from doorbuster.report.html import as_html
-from doorbuster.report.schedule import schedule_drawing, schedule_of, table_lines
+from doorbuster.report.schedule import gone_through, schedule_drawing, schedule_of, table_lines
 
 from tests.report.samples import TEXTS, check, passing, scenario
 
@@ -88,3 +88,18 @@ def test_the_page_and_the_text_have_it_and_nothing_in_it_is_trusted() -> None:
     assert "select stock from products for update" in html
     assert "<script>alert(1)" not in html
     assert "waits for buyer 1, who holds a row of products" in failure_text(run(), TEXTS)
+
+
+def test_what_was_gone_through_is_told_with_its_bound() -> None:
+    drawn = {"random": 50, "depth": 3, "guaranteed": 0.0123}
+    verdict = "holds in every schedule"
+    levels = [{"isolation": level, "verdict": verdict} for level in ("read committed", "serializable")]
+    assert gone_through({"explored": 48, "exhausted": True, "bound": 2}) == "48 schedules: all that can lead elsewhere"
+    assert gone_through({"explored": 1, "infeasible": 1, "exhausted": False, "bound": 1, "crowds": [drawn]}) == (
+        "1 schedule: not exhausted, all with up to 1 forced switch; 1 infeasible; "
+        "50 at random, which find a mistake of depth 3 with a probability of 0.0123 at least"
+    )
+    assert gone_through({"explored": 2, "bound": -1, "levels": levels, "not_instrumented": [{"function": "f()"}]}) == (
+        "2 schedules: not exhausted; read committed: holds in every schedule; serializable: holds in every schedule; "
+        "stopped only around its writes: f()"
+    )

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from doorbuster.model.result import ScenarioResult
 from doorbuster.model.verdict import Verdict
+from doorbuster.report.schedule import gone_through
 from doorbuster.report.story import check_counts, p50_and_p99
 from doorbuster.report.text import NONE, clean, clean_lines, count, outcomes_in_words, seconds
 from doorbuster.report.verdict import SYMBOLS, WORDS
@@ -42,6 +43,7 @@ def finished_line(scenario: ScenarioResult, guard: bool) -> Text:
         f"{count(scenario.orders, 'order')} in {seconds(scenario.duration_s)}",
         outcomes_in_words(scenario.outcomes),
         f"p99 {p99}" if p99 != NONE else "",
+        gone_through(scenario.schedules) if scenario.schedules else "",
         f"checks: {check_counts(scenario)}",
     ]
     name = foreign(scenario.name, guard)

@@ -76,6 +76,30 @@ def _answer(told: Mapping[str, Any]) -> Cell:
     return Cell("no", clean(f"answered: {label(told['outcome'])}") + (f" – {why}" if why else ""))
 
 
+def gone_through(told: Mapping[str, Any]) -> str:
+    """How many schedules were run, and what that is of all: ``372 schedules: all that can lead elsewhere``."""
+    explored, infeasible = int(told.get("explored", 0)), int(told.get("infeasible", 0))
+    if told.get("exhausted"):
+        what = "all that can lead elsewhere"
+    elif (bound := int(told.get("bound", -1))) >= 0:
+        what = f"not exhausted, all with up to {count(bound, 'forced switch', 'forced switches')}"
+    else:
+        what = "not exhausted"
+    drawn = [c for c in told.get("crowds", ()) if c.get("guaranteed") is not None]
+    parts = [f"{count(explored, 'schedule')}: {what}"]
+    parts += [f"{infeasible:,} infeasible"] * bool(infeasible)
+    if drawn:
+        parts.append(
+            f"{sum(c['random'] for c in drawn):,} at random, which find a mistake of depth {drawn[0]['depth']} with "
+            f"a probability of {min(c['guaranteed'] for c in drawn):.3g} at least"
+        )
+    levels = told.get("levels", ())
+    parts += [f"{level['isolation']}: {level['verdict']}" for level in levels] * (len(levels) > 1)
+    left_out = [str(one["function"]) for one in told.get("not_instrumented", ())]
+    parts += [f"stopped only around its writes: {', '.join(left_out)}"] * bool(left_out)
+    return clean("; ".join(parts))
+
+
 _SIGNS = {"does": "", "waits": "⏸ ", "goes_on": "▶ ", "ok": "✓ ", "no": "✗ "}
 
 
