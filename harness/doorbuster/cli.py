@@ -69,6 +69,8 @@ def main(*arguments: Any) -> None:
     """The console script. A bug of ours exits 3: Python's own 1 would say that the checkout is at fault."""
     try:
         _group(prog_name="doorbuster")
+    except KeyboardInterrupt:  # before a command had begun
+        sys.exit(INTERRUPTED)
     except Exception:
         traceback.print_exc()
         sys.exit(HARNESS_FAILED)

@@ -35,8 +35,10 @@ LOADS = ("last_item", "typical_order", "network_timeout")
 ABOUT_S = {"last_item": 3, "stateful": 3, "small_crowds": 3, "every_message": 4, "every_statement": 4,
            "typical_order": 7, "server_crash": 6, "network_timeout": 11}  # fmt: skip
 INTERRUPTED = 130
+# Before it has begun, or when all is over, Python ends by the signal itself, which a shell calls 130 as well.
+BY_SIGINT = frozenset({INTERRUPTED, -signal.SIGINT})
 OUTCOMES = {0: "pass", 1: "VIOLATION", 2: "USAGE", 3: "error", 4: "inconclusive", 5: "SLOW", INTERRUPTED: "interrupted",
-            -signal.SIGKILL: "killed", -signal.SIGTERM: "killed"}  # fmt: skip
+            -signal.SIGINT: "interrupted", -signal.SIGKILL: "killed", -signal.SIGTERM: "killed"}  # fmt: skip
 
 Find = Callable[[psutil.Process], list[psutil.Process]]
 
@@ -81,8 +83,8 @@ ATTACKS: Mapping[str, Attack] = {
     "stop Locust": Attack(_named("locust"), (signal.SIGSTOP,)),
     "kill the guardian": Attack(_named("doorbuster.host.guardian"), spares=True),
     "kill the harness": Attack(lambda harness: [harness], may_end=frozenset({-signal.SIGKILL})),
-    "SIGINT": Attack(lambda harness: [harness], (signal.SIGINT,), frozenset({INTERRUPTED})),
-    "SIGINT twice": Attack(lambda harness: [harness], (signal.SIGINT, signal.SIGINT), frozenset({INTERRUPTED})),
+    "SIGINT": Attack(lambda harness: [harness], (signal.SIGINT,), BY_SIGINT),
+    "SIGINT twice": Attack(lambda harness: [harness], (signal.SIGINT, signal.SIGINT), BY_SIGINT),
     "SIGTERM": Attack(lambda harness: [harness], (signal.SIGTERM,), frozenset({INTERRUPTED, -signal.SIGTERM})),
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ import asyncpg
 import duckdb
 
 from doorbuster.record.catalogue import Table
+from doorbuster.record.copy_out import copy_out
 from doorbuster.record.log_text import LogParts
 from doorbuster.record.seal import quoted
 from doorbuster.record.wal import PEEK
@@ -32,9 +33,7 @@ class LiveLog:
     async def read(self, connection: asyncpg.Connection) -> str:
         """Peek the next stretch into a CSV file; the file's name. Parse it with :meth:`parse`, in a thread."""
         raw = self._folder / "stretch.csv"
-        await connection.copy_from_query(
-            PEEK, self._slot, MOST_CHANGES, output=str(raw), format="csv", timeout=60
-        )
+        await copy_out(connection, PEEK, self._slot, MOST_CHANGES, path=raw)
         return str(raw)
 
     def parse(self, raw: str) -> int:

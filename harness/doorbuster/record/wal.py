@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 
 from doorbuster.record.catalogue import Table
+from doorbuster.record.copy_out import copy_out
 from doorbuster.record.log_text import END, PREFIX, LogParts
 
 # Rows of the slot in one chunk, some ten an order: it ends with the transaction in which it gets that long. Each chunk
@@ -109,9 +110,7 @@ class LogReader:
     async def _add(self, connection: asyncpg.Connection, most: int) -> int:
         await connection.execute("set timezone = 'UTC'")
         try:
-            await connection.copy_from_query(
-                PEEK, self._slot, most, output=str(self._raw), format="csv", timeout=600
-            )
+            await copy_out(connection, PEEK, self._slot, most, path=self._raw)
             return await asyncio.to_thread(self._parts.add, self._raw)
         finally:
             self._raw.unlink(missing_ok=True)
