@@ -134,7 +134,7 @@ def test_a_hostile_server_ends_in_an_error_without_the_password(talk: Talk, tmp_
 
 ENDLESS = BUY.replace("begin\n", "begin\n  loop perform 1; end loop;\n", 1)
 FLOOD = BUY.replace(
-    "begin\n", "begin\n  for n in 1..20000 loop raise notice '%', repeat('flood ', 20); end loop;\n", 1
+    "begin\n", "begin\n  for n in 1..20000 loop raise notice '%', repeat('xoxoxo ', 20); end loop;\n", 1
 )
 
 
@@ -147,7 +147,7 @@ def test_a_function_that_never_ends_is_unusable(tmp_path: Path) -> None:
 def test_a_function_that_floods_notices_costs_time_only(tmp_path: Path) -> None:
     ended = attempt(tmp_path, "-c", write_shop(tmp_path, TABLES + FLOOD))
     assert ended.exit_code in (0, 4), ended.said
-    assert "flood" not in ended.said
+    assert "xoxoxo" not in ended.said
 
 
 @pytest.mark.parametrize(
@@ -158,10 +158,10 @@ def test_a_function_that_floods_notices_costs_time_only(tmp_path: Path) -> None:
         {'table = "products"': "table = \"products; drop table lines; --\""},
         {'product = "id"': "product = \"id) from (select 1 as id) --\""},
         {'quantity = "stock"': "quantity = \"(select count(*) from read_csv('/etc/passwd'))\""},
-        {'files = ["shop.sql"]': 'files = ["/etc/passwd"]'},
+        {'files = ["shop.sql"]': 'files = ["/dev/zero"]'},
         {"select buy(:product::int, :quantity::int)": "select buy(:product::int, :quantity::int); drop table lines"},
     ],
-    ids=["path", "quoted name", "table", "expression", "files of the machine", "no SQL file", "two statements"],
+    ids=["path", "quoted name", "table", "expression", "files of the machine", "endless file", "two statements"],
 )
 def test_words_that_are_code_are_names_or_mistakes(changes: dict[str, str], tmp_path: Path) -> None:
     toml = SHOP
