@@ -59,3 +59,16 @@ def test_a_proven_violation_stands(tmp_path: Path) -> None:
 def test_the_run_starts_with_its_first_attempt_where_the_engine_did_not_say(tmp_path: Path) -> None:
     result = judge(history(), tmp_path, broken_off=WHY, start_us=0)
     assert result.timeline[0].start_s == 0
+
+
+def test_an_order_whose_record_died_with_its_writer_is_not_taken_for_another_buyers(tmp_path: Path) -> None:
+    history = History({"apple": 100, "pear": 100})
+    history.wants("k1", [("apple", 1)])
+    history.tries(65, "k1", 0, 10, "ok", order_id="1")
+    history.order(history.commit(5, 65), 1, "k1", [("apple", 1)])
+    # Of this one the request was written, and no attempt; of the next, which was committed, nothing was.
+    history.wants("k2", [("apple", 1)])
+    history.order(history.commit(30, 64 * 9 + 1), 2, "k9", [("pear", 2)])
+    result = judged(history, tmp_path, broken_off=WHY)
+    assert violated(result) == set()
+    assert result.verdict is Verdict.ERROR

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from doorbuster.engine.comparing import with_comparison
+from doorbuster.engine.failures import INTERRUPTED, USAGE
 from doorbuster.engine.store import NotARun, StoredRun, judge_stored, load_run
 from doorbuster.engine.waivers import waived
 from doorbuster.judge.checks import BadCheck
@@ -38,7 +39,8 @@ def recheck(folder: Path, listener: Callable[[Mapping[str, CheckText]], Emit]) -
         raise NotARun(f"{folder}: no scenario got as far as its log, so there is nothing to judge")
     emit(RunStarted(folder, run.contract.name, tuple(names), int(earlier.get("seed", 0))))
     results = [_judged(run, name, _replays(earlier, name), emit) for name in names]
-    error = earlier.get("error") or _unfinished(run, names)
+    not_reached = tuple(earlier.get("not_reached", ()))
+    error = earlier.get("error") or _unfinished(run, [*names, *not_reached])
     verdict = worst(r.verdict for r in results)
     if error is not None and verdict is not Verdict.VIOLATION:
         verdict = Verdict.ERROR
@@ -56,6 +58,8 @@ def recheck(folder: Path, listener: Callable[[Mapping[str, CheckText]], Emit]) -
         environment=earlier.get("environment", {}),
         notices=tuple(dict.fromkeys([*earlier.get("notices", ()), "judged again from the stored run"])),
         error=error,
+        budget_s=earlier.get("budget_s"),
+        not_reached=not_reached,
         sources=tuple(SourceLine(**{**s, "touches": tuple(s["touches"])}) for s in earlier.get("sources", ())),
     )
     result = with_comparison(folder, result)
@@ -71,8 +75,8 @@ def _unfinished(run: StoredRun, judged: Sequence[str]) -> str | None:
 
 def _exit_code(verdict: Verdict, earlier: Mapping[str, Any]) -> int:
     """The verdict's; an interrupted run stays interrupted."""
-    broke_off = verdict is Verdict.ERROR and earlier.get("error") is not None
-    return int(earlier.get("exit_code", verdict.exit_code)) if broke_off else verdict.exit_code
+    code = earlier.get("exit_code")
+    return int(code) if verdict is Verdict.ERROR and code in (USAGE, INTERRUPTED) else verdict.exit_code
 
 
 def _judged(run: StoredRun, name: str, replays: Mapping[str, str], emit: Emit) -> ScenarioResult:

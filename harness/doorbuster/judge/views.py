@@ -80,7 +80,8 @@ def _supply_missing_attempts(connection: duckdb.DuckDBPyConnection) -> None:
     """Add an attempt that never ends for each tag in the log without one: its writer was killed before it wrote it.
 
     Its order key is that of the same order's other attempts (attempts of one order differ in their last six bits), else
-    the one that the order it made claims by key or customer; the latter is left to the canonical tables.
+    the one that the order it made claims by key or customer; the latter is left to the canonical tables. Which request
+    it was must not be guessed from the time: the killed writer's last requests may be missing as well.
     """
     missing = connection.execute("""
         select commits.attempt, min(ts_us) from commits
@@ -96,12 +97,6 @@ def _supply_missing_attempts(connection: duckdb.DuckDBPyConnection) -> None:
         key = connection.execute(
             "select order_key, max(try_no) from attempts where attempt >> 6 = ? >> 6 group by order_key", [attempt]
         ).fetchone()
-        if key is None:  # the request that had been taken up last before the commit and has no attempt
-            key = connection.execute(
-                "select order_key, 0 from requests where started_us <= ? and order_key not in "
-                "(select order_key from attempts) order by started_us limit 1",
-                [ts_us],
-            ).fetchone()
         if key is None:
             continue
         connection.execute(
