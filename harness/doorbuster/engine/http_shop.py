@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -163,10 +163,9 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     family = _family(process.pid)
     terminate(process, STOP_S)
     for one in family[1:]:
-        try:
+        with suppress(psutil.NoSuchProcess):
             one.kill()
-        except psutil.NoSuchProcess:
-            continue
+    psutil.wait_procs(family[1:], timeout=STOP_S)
 
 
 def _tail(log: Path) -> str:
