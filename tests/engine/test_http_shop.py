@@ -41,6 +41,12 @@ def opened(server: HttpServer, guardian: Guardian, folder: Path) -> AbstractCont
     return run_shop(server, DATABASE, guardian, folder / "shop.log")
 
 
+def refused(server: HttpServer, guardian: Guardian, folder: Path, told: str) -> None:
+    """It does not open, and says so."""
+    with pytest.raises(UsageError, match=told), opened(server, guardian, folder):
+        pass
+
+
 def server(folder: Path, *arguments: str, ready_s: float = 20) -> HttpServer:
     (folder / "shop.py").write_text(SHOP)
     return HttpServer(
@@ -67,31 +73,26 @@ def test_a_shop_is_ready_when_it_says_so_knows_its_database_and_is_gone_with_its
 
 def test_a_shop_that_ends_is_quoted(tmp_path: Path, guardian: Guardian) -> None:
     broken = HttpServer(command=(sys.executable, "-c", "raise SystemExit('no such module: express')"))
-    with pytest.raises(UsageError, match=r"ended by itself with code 1.*\n.*no such module: express"), opened(broken, guardian, tmp_path):
-        pass
+    refused(broken, guardian, tmp_path, r"ended by itself with code 1.*\n.*no such module: express")
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path, guardian: Guardian) -> None:
-    with pytest.raises(UsageError, match=r"place\.http\.server\.command: nmp: No such file"), opened(HttpServer(command=("nmp", "start")), guardian, tmp_path):
-        pass
+    refused(HttpServer(command=("nmp", "run")), guardian, tmp_path, r"place\.http\.server\.command: nmp: No such file")
 
 
 def test_a_shop_that_is_never_ready_is_told_what_was_expected(tmp_path: Path, guardian: Guardian) -> None:
     sleeps = HttpServer(command=(sys.executable, "-c", "import time; time.sleep(60)"), ready_s=0.5)
-    with pytest.raises(UsageError, match=r"not ready within 0\.5 s \(it did not listen\).*PORT"), opened(sleeps, guardian, tmp_path):
-        pass
+    refused(sleeps, guardian, tmp_path, r"not ready within 0\.5 s \(it did not listen\).*PORT")
 
 
 def test_a_shop_that_others_can_reach_is_refused(tmp_path: Path, guardian: Guardian) -> None:
-    with pytest.raises(UsageError, match=r"listens on 0\.0\.0\.0:\d+, for other machines too"), opened(server(tmp_path, "0.0.0.0"), guardian, tmp_path):
-        pass
+    refused(server(tmp_path, "0.0.0.0"), guardian, tmp_path, r"listens on 0\.0\.0\.0:\d+, for other machines too")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_under_root_a_shop_is_nobody_special(guardian: Guardian, tmp_path: Path) -> None:
     whoami = HttpServer(command=("/bin/sh", "-c", "id -u; sleep 0.2; exit 7"), folder="/")
-    with pytest.raises(UsageError, match=r"code 7.*\n(?!0$)\d+$"), opened(whoami, guardian, tmp_path):
-        pass
+    refused(whoami, guardian, tmp_path, r"code 7.*\n(?!0$)\d+$")
 
 
 def test_settings_of_sessions_go_into_the_address() -> None:
