@@ -68,7 +68,8 @@ def _seconds(result: ScenarioResult) -> float:
 def figures() -> list[Figure]:
     """All figures."""
     two = explored("first_published", crowds=["last_unit"], preemptions=0, exhaust=2000, reduced=False)
-    many = driven("first_published", _content(crowds=["last_unit", "one_fits", "both_fit"], exhaust=0, random=600))
+    one_line = ["last_unit", "one_fits", "both_fit"]
+    many = driven("first_published", _content(crowds=one_line, exhaust=0, random=1500, overlaps=0))
     three = explored("first_published", crowds=["last_unit"], buyers=3, most=0, exhaust=5000)
     hardened = explored("create_order_with_inventory", crowds=["last_unit"], buyers=3, most=0, exhaust=5000)
     crossed = explored("first_published", crowds=["crossed"], most=0, exhaust=5000)

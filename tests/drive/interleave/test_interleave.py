@@ -94,17 +94,22 @@ def test_the_hardened_function_holds_at_every_level(drive: Drive) -> None:
     assert result.outcomes["aborted"] > 0
 
 
-def test_reduction_loses_no_outcome(drive: Drive) -> None:
-    settings: dict[str, Any] = {"crowds": ["last_unit", "same_key"], "preemptions": 0, "exhaust": 2000}
-    reduced, all_of_them = (
-        told(drive("interleave", "first_published", reduced=reduced, **settings)) for reduced in (True, False)
-    )
-    assert reduced["exhausted"]
-    assert all_of_them["exhausted"]
-    assert all_of_them["explored"] > reduced["explored"]
-    for one, other in zip(reduced["crowds"], all_of_them["crowds"], strict=True):
-        assert set(one["answers"]) == set(other["answers"])
-        assert set(one["broken"]) == set(other["broken"])
+def test_reduction_loses_no_outcome(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"preemptions": 0, "exhaust": 2000, "overlaps": 0}
+    for contract, crowds in (
+        (resource("scenarios/contracts/first_published.toml"), ["last_unit", "same_key"]),
+        (without_locks(tmp_path), ["last_unit"]),
+    ):
+        reduced, all_of_them = (
+            told(driven(contract, tmp_path, scenario(crowds=crowds, reduced=reduced, **settings)))
+            for reduced in (True, False)
+        )
+        assert reduced["exhausted"]
+        assert all_of_them["exhausted"]
+        assert all_of_them["explored"] > reduced["explored"]
+        for one, other in zip(reduced["crowds"], all_of_them["crowds"], strict=True):
+            assert set(one["answers"]) == set(other["answers"])
+            assert set(one["broken"]) == set(other["broken"])
 
 
 @pytest.mark.parametrize("contract", ["two_calls", "application_rollback"])
