@@ -29,9 +29,12 @@ async def hold_shop(stage: Stage, shop: Shop, server: Server, name: str) -> None
             f"  journal                      {folder / 'journal.txt'}",
             f"  recorded tables              {folder}",
         ]
-        for line in lines:
-            stage.emit(Notice(line))
-        asked = await hold(most_s)
+
+        def say() -> None:
+            for line in lines:
+                stage.emit(Notice(line))
+
+        asked = await hold(most_s, say)
     stage.emit(Notice("taking it down, as asked" if asked else "the time limit is over: taking it down"))
 
 

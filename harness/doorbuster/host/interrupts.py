@@ -8,7 +8,7 @@ that, no further work starts, and :func:`run_interruptibly` ends in KeyboardInte
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
@@ -27,11 +27,15 @@ class Interrupts:
         self._main: asyncio.Task[Any] | None = None
         self._held: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
-    async def hold(self, most_s: float) -> bool:
-        """Wait until somebody asks to end, which then only ends the waiting; whether somebody did within ``most_s``."""
+    async def hold(self, most_s: float, say: Callable[[], None]) -> bool:
+        """Wait until somebody asks to end, which then only ends the waiting; whether somebody did within ``most_s``.
+
+        ``say`` tells people of it: from there on they may ask.
+        """
         asked = asyncio.Event()
         self._held = asyncio.get_running_loop(), asked
         try:
+            say()
             await asyncio.wait_for(asked.wait(), most_s)
         except TimeoutError:
             return False
@@ -65,9 +69,12 @@ class Interrupts:
 _current = Interrupts()
 
 
-async def hold(most_s: float) -> bool:
-    """Wait for a first interrupt, which then ends nothing but the waiting; whether one came within ``most_s``."""
-    return await _current.hold(most_s)
+async def hold(most_s: float, say: Callable[[], None]) -> bool:
+    """Wait for a first interrupt, which then ends nothing but the waiting; whether one came within ``most_s``.
+
+    ``say`` tells people that they may.
+    """
+    return await _current.hold(most_s, say)
 
 
 @contextmanager
