@@ -16,6 +16,7 @@ from doorbuster.postgres.databases import Databases
 from doorbuster.postgres.deploy import deploy_files
 
 from tests.contracts.conftest import Judge, example, violated
+from tests.docs.pages import blocks
 
 OWN = ("sql/schema.sql", "sql/create_order_with_inventory.sql")
 SHAPES = ("scalar_item", "json_cart", "composite_cart", "procedure", "trigger_only", "silent_void",
@@ -98,3 +99,16 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     assert told.exit_code == 2
     assert "--force" in told.output
     assert (tmp_path / "contract.toml").read_text() == "mine"
+
+
+def test_the_migrations_of_a_supabase_project_are_enough(house: House, tmp_path: Path) -> None:
+    files = []
+    for block in blocks("supabase.md"):
+        if block.language == "sql" and block.name:
+            files.append(tmp_path / Path(block.name).name)
+            files[-1].write_text(block.text)
+    wish = Wish(schema=(), out=tmp_path / "contract.toml", name="shop")
+    contract = init_on(house.server, wish, sorted(files), lambda _: None, on_supabase=True).contract
+    assert contract.session["role"] == "authenticated"
+    assert contract.shelves.customer == ("insert into auth.users (id) values (:customer::uuid)",)
+    assert contract.buyer.retry == ("aborted", "unknown")

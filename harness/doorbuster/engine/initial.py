@@ -29,6 +29,7 @@ from doorbuster.postgres.runtimes import PostgresChoice, runtime_of
 
 _TEMPLATE = "init_template"
 _SUPABASE = re.compile(r"\bauth\.(uid|users|jwt|role)\b|\bservice_role\b|\bsupabase_\w+", re.I)
+_ASKS_WHO = re.compile(r"\bauth\.(uid|jwt)\s*\(", re.I)
 DUMP_S = 120
 SEED = 7
 
@@ -70,7 +71,7 @@ def init_on(
     found = run_interruptibly(_proposed(server, template, whole, wish.function))
     try:
         told = [os.path.relpath(file, wish.out.parent.resolve()) for file in files]
-        wish.out.write_text(contract_text(found, wish.name, told, "service_role" if on_supabase else None))
+        wish.out.write_text(contract_text(found, wish.name, told, _role(files) if on_supabase else None))
         tell(f"places orders by {found.called}; {found.effects.why['stock']} in {found.effects.stock['table']}")
         for note in found.doubts:
             tell(f"look at this: {note}")
@@ -144,6 +145,12 @@ def _dumped(dsn: str, path: Path, pg_bin: Path | None, tell: Callable[[str], Non
     path.write_text(done.stdout)
     tell(f"dumped the database's schema to {path}; the database itself is not touched again")
     return path.resolve()
+
+
+def _role(files: Sequence[Path]) -> str:
+    """As whom buyers come: signed in where the files ask who it is, else as the shop's own server."""
+    asks = any(_ASKS_WHO.search(file.read_text(encoding="utf-8", errors="replace")) for file in files)
+    return "authenticated" if asks else "service_role"
 
 
 def _looks_like_supabase(files: Sequence[Path]) -> bool:
