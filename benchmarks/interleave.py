@@ -90,7 +90,7 @@ def figures() -> list[Figure]:
 
 
 def _text(scenario: str) -> str:
-    return resource(f"scenarios/{scenario}.toml").read_text().replace("within_s = 5.0", "within_s = 60.0")
+    return resource(f"scenarios/{scenario}.toml").read_text().replace("within_s = 2.5", "within_s = 60.0")
 
 
 def _rate(result: ScenarioResult) -> float:
