@@ -44,6 +44,8 @@ def test_without_options_it_is_a_steady_open_load_in_one_process(asked: Any) -> 
     assert [(p.name, p.profile, p.rate, p.duration_s) for p in scenario.phases] == [("steady", "constant", 50, 10)]
     assert scenario.thresholds == load.DEFAULT_LIMITS
     assert spread == Distribution()
+    # A limit that cannot be judged is no pass anyway; one on throughput alone must not ask for a latency.
+    assert not {"latency", "error_rate", "throughput"} & set(scenario.checks.require)
 
 
 def test_a_flash_sale_with_hot_products(asked: Any) -> None:
