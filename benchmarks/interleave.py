@@ -73,7 +73,7 @@ def figures() -> list[Figure]:
     three = explored("first_published", crowds=["last_unit"], buyers=3, most=0, exhaust=5000)
     hardened = explored("create_order_with_inventory", crowds=["last_unit"], buyers=3, most=0, exhaust=5000)
     crossed = explored("first_published", crowds=["crossed"], most=0, exhaust=5000)
-    gate = [driven("create_order_with_inventory", tomllib.loads(_text(name))) for name in GATE]
+    gate = [driven("create_order_with_inventory", _standing(name)) for name in GATE]
     tested = _tested(three)
     found = [
         *(_figure(name, value, unit) for name, value, unit in (
@@ -89,8 +89,10 @@ def figures() -> list[Figure]:
     return [*found, *tested]
 
 
-def _text(scenario: str) -> str:
-    return resource(f"scenarios/{scenario}.toml").read_text().replace("within_s = 2.5", "within_s = 60.0")
+def _standing(scenario: str) -> dict[str, Any]:
+    content = tomllib.loads(resource(f"scenarios/{scenario}.toml").read_text())
+    content["interleave"]["within_s"] = 60.0  # what is measured is all of it
+    return content
 
 
 def _rate(result: ScenarioResult) -> float:
