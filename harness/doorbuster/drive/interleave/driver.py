@@ -125,6 +125,8 @@ class Interleaver:
         placed = await self._place(shape, phase)
         calls = [self._call(n, placed, phase) for n in range(self._count)]
         scheduling = asyncio.ensure_future(self._run(wanted))
+        # Where the run is broken off meanwhile, nobody asks it how it ended.
+        scheduling.add_done_callback(lambda task: task.cancelled() or task.exception())
         ends = await asyncio.gather(*calls)
         trace, is_spoilt = await scheduling
         if is_spoilt or any(buyer.backend_pid is None for buyer in self._buyers):
