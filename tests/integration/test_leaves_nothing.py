@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.conftest import COMMAND, finished
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 @contextmanager
@@ -29,11 +29,16 @@ def started_run(out: Path, scratch: Path) -> Iterator["subprocess.Popen[str]"]:
         text=True, start_new_session=True, env={**os.environ, "TMPDIR": str(scratch)},
     )  # fmt: skip
     try:
-        wait_until_none(lambda: [] if any(out.glob("*/typical_order/attempts.0.csv")) else ["no load yet"])
+        wait_until_none(lambda: [] if any(out.glob("*/typical_order/attempts.0.csv")) else _no_load_yet(process))
         yield process
     finally:
         if process.poll() is None:
             process.kill()
+
+
+def _no_load_yet(process: "subprocess.Popen[str]") -> list[object]:
+    assert process.poll() is None, f"the run ended before its load: {process.communicate()[0]}"
+    return ["no load yet"]
 
 
 def wait_until_none(remaining: Callable[[], Sequence[object]]) -> None:
@@ -49,8 +54,14 @@ def below(pid: int) -> list[psutil.Process]:
 
 
 def left(processes: list[psutil.Process], scratch: Path) -> list[object]:
-    alive = [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
-    return [*alive, *scratch.glob("doorbuster-*")]
+    return [*(p for p in processes if _is_alive(p)), *scratch.glob("doorbuster-*")]
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it went between the two questions
+        return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
