@@ -3,10 +3,11 @@
     python -m benchmarks.interleave
 
 interleave_schedules_per_s: two buyers of one line, schedules drawn at random, judging and all else of the scenario
-included, beside what is promised. interleave_three_buyers_s
-and …_hardened_s: all schedules of three buyers. interleave_crossed_carts_s: all of two crossed carts, deadlocks
-included. interleave_gate_s: every two-buyer workload of the gate set. isolationtester_*: as many three-buyer schedules
-by PostgreSQL's own tester, written as permutations of the function's statements; it judges nothing.
+included, beside what is promised. interleave_three_buyers_s: all schedules of three buyers of the hardened function,
+interleave_three_buyers_published_s of the one as first published. interleave_crossed_carts_s: all of two crossed
+carts, deadlocks included. interleave_gate_s: every two-buyer workload of the gate set. isolationtester_*: as many
+three-buyer schedules as of the latter by PostgreSQL's own tester, written as permutations of the function's
+statements; it judges nothing.
 """
 
 import json
@@ -31,7 +32,7 @@ from doorbuster.postgres.embedded import EmbeddedServer
 from benchmarks.figure import Figure, figure
 
 PROMISED = {
-    "interleave_schedules_per_s": 500.0, "interleave_three_buyers_s": 1.5, "interleave_three_buyers_hardened_s": 8.0,
+    "interleave_schedules_per_s": 500.0, "interleave_three_buyers_published_s": 1.5, "interleave_three_buyers_s": 8.0,
     "interleave_crossed_carts_s": 1.0, "interleave_gate_s": 5.0,
 }  # fmt: skip
 GATE = ("last_item_interleaved", "crossed_carts", "same_key")
@@ -79,8 +80,8 @@ def figures() -> list[Figure]:
         *(_figure(name, value, unit) for name, value, unit in (
             # Judging is the scenario's whole time: connecting, running, reading the log, every check.
             ("interleave_schedules_per_s", _rate(many), "1/s"),
-            ("interleave_three_buyers_s", _seconds(three), "s"),
-            ("interleave_three_buyers_hardened_s", _seconds(hardened), "s"),
+            ("interleave_three_buyers_published_s", _seconds(three), "s"),
+            ("interleave_three_buyers_s", _seconds(hardened), "s"),
             ("interleave_crossed_carts_s", _seconds(crossed), "s"),
             ("interleave_gate_s", sum(result.duration_s for result in gate), "s"),
         )),
