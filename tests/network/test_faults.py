@@ -112,7 +112,12 @@ def test_a_connection_older_than_reset_sees_an_orderly_close(proxy: Proxy, conne
 
 
 @pytest.mark.parametrize(
-    ("fault", "arrives"), [(Reset(), b"order"), (Reset(upstream=True, downstream=False, timeout_ms=20), b"")]
+    ("fault", "arrives"),
+    [
+        (Reset(), b"order"),
+        (Reset(upstream=True, downstream=False, timeout_ms=20), b""),
+        (Reset(step_bytes=40).pulse(0), b"order"),
+    ],
 )
 def test_a_connection_opened_while_armed_gets_a_real_reset(
     proxy: Proxy, upstream: Upstream, connect: Connect, fault: Reset, arrives: bytes
@@ -122,6 +127,17 @@ def test_a_connection_opened_while_armed_gets_a_real_reset(
         with applied(fault, proxy):
             assert exchange_on(connection, b"order").ending == "reset"
     assert upstream.received == b"hello" + arrives
+
+
+def test_a_reset_after_bytes_comes_after_just_so_many(proxy: Proxy, connect: Connect) -> None:
+    fault = Reset(step_bytes=1).pulse(2)
+    with fault.armed(proxy):
+        connection = connect()
+        with applied(fault, proxy):
+            connection.sendall(b"order")
+            assert connection.recv(100) == b"or"
+            with pytest.raises(ConnectionResetError):
+                connection.recv(100)
 
 
 def test_two_resets_may_be_armed_at_once_and_nothing_is_left(proxy: Proxy) -> None:

@@ -136,6 +136,11 @@ def test_a_bad_value_is_refused(kind: str, parameters: dict[str, object]) -> Non
         ("blackhole", {"upstream": 0.0}, "all data vanishes on the way back"),
         ("refused", {}, "connections are closed and new ones refused"),
         ("reset", {"timeout_ms": 5.0}, "connections are reset after 5 ms at the first data on the way back"),
+        (
+            "reset",
+            {"step_bytes": 40.0},
+            "connections are reset after 0 bytes on the way back, 40 bytes later in each pulse",
+        ),
     ],
 )
 def test_a_fault_describes_itself_in_words(kind: str, parameters: dict[str, object], description: str) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from doorbuster.network.adapter import Proxy
 from doorbuster.network.faults.base import over_touched
 from doorbuster.network.faults.directions import DirectedFault
 from doorbuster.network.probe import Ending
-from doorbuster.network.toxics import ResetPeer, Toxic
+from doorbuster.network.toxics import LimitData, ResetPeer, Toxic
 
 ARMING = "armed_reset"
 
@@ -21,14 +21,32 @@ class Reset(DirectedFault):
     With ``downstream`` (the default) the request was carried out and the answer is lost; with ``upstream`` the request
     is lost. Toxiproxy prepares a connection for resets when it opens it, so connections older than the fault see an
     orderly close, unless they were opened inside ``armed``.
+
+    With ``after_bytes`` or ``step_bytes`` it comes at an exact place instead: after so many bytes, and ``step_bytes``
+    more in each pulse than in the one before, with everything up to there delivered.
     """
 
     kind: ClassVar[str] = "reset"
     endings: ClassVar[frozenset[Ending]] = frozenset({"reset"})
     upstream: bool = False
     timeout_ms: int = 0
+    after_bytes: int = 0
+    step_bytes: int = 0
+
+    def pulse(self, number: int) -> Self:
+        return replace(self, after_bytes=self.after_bytes + number * self.step_bytes)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it comes after a number of bytes."""
+        return bool(self.after_bytes or self.step_bytes)
 
     def toxics(self) -> tuple[Toxic, ...]:
+        if self.is_exact:  # an armed connection's close is a reset
+            return tuple(
+                LimitData(limit_bytes=self.after_bytes, stream=way, name=self._toxic_name(way))
+                for way in self.streams()
+            )
         return tuple(
             ResetPeer(timeout_ms=self.timeout_ms, stream=way, name=self._toxic_name(way)) for way in self.streams()
         )
@@ -50,6 +68,9 @@ class Reset(DirectedFault):
             proxy.remove(ARMING)
 
     def describe(self) -> str:
+        if self.is_exact:
+            further = f", {self.step_bytes} bytes later in each pulse" if self.step_bytes else ""
+            return f"connections are reset after {self.after_bytes} bytes {self.directions()}{further}"
         after = f" after {self.timeout_ms} ms" if self.timeout_ms else ""
         return f"connections are reset{after} at the first data {self.directions()}"
 
