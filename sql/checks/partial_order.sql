@@ -81,7 +81,7 @@ with off as (   -- one transaction an order: commits that do not add up, before 
     group by order_id, product
 ), broken as (
     select part.*, standing.* exclude (order_id, is_stray), eventual or multi_step and is_stray as stock_elsewhere,
-           moves_by_order,
+           moves_by_order, multi_step,
            concat_ws(', ', case when lines = 0 then 'no line' when lines <> cart then 'other lines than the cart' end,
                            case when eventual or multi_step and is_stray then null when deducted = 0 and lines > 0 then 'stock not deducted'
                                 when deducted <> lines then 'another deduction than its lines' end,
@@ -105,7 +105,7 @@ with off as (   -- one transaction an order: commits that do not add up, before 
 )
 select broken.order_id, broken.order_key, broken.product, cart, lines, case when not stock_elsewhere then deducted end as deducted,
        case when moves_by_order then moved end as moved, problem,
-       case when judged_at = born then 'in its own commit'
+       case when judged_at = born and not multi_step then 'in its own commit'
             when broken.order_id in (select order_id from removed) then 'until it was removed'
             when lines <> coalesce(lines_at_end, 0) or (moves_by_order and moved <> coalesce(moved_at_end, 0))
               or (not stock_elsewhere and orders_of_key = 1 and deducted <> coalesce(deducted_at_end, 0))
