@@ -54,10 +54,16 @@ class Function:
         return self.definition.replace(self.source, source, 1)
 
 
+async def fetch_functions(connection: asyncpg.Connection, but_schema: str) -> list[asyncpg.Record]:
+    """``name``, ``definition`` and ``source`` of every PL/pgSQL function into which marks may go, by name."""
+    found: list[asyncpg.Record] = await connection.fetch(_FUNCTIONS, but_schema)
+    return found
+
+
 async def read_functions(connection: asyncpg.Connection, but_schema: str) -> tuple[Function, ...]:
     """The PL/pgSQL functions of the connection's database that can be marked; others stay without marks."""
     found = []
-    for row in await connection.fetch(_FUNCTIONS, but_schema):
+    for row in await fetch_functions(connection, but_schema):
         try:
             marks = marks_of(row["definition"], row["source"])
         except NotUnderstood:

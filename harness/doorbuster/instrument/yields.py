@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from doorbuster.instrument.footprint import NOTHING, OPAQUE, Catalogue, Footprint, footprint
-from doorbuster.instrument.functions import Function, Mark, mark_of
+from doorbuster.instrument.functions import Function, Mark, fetch_functions, mark_of
 from doorbuster.instrument.outline import Node, NotUnderstood, read_body
 from doorbuster.instrument.tree import Statement, agree, statements
 
@@ -20,13 +20,6 @@ _ALWAYS = frozenset(("return", "return_query"))
 # What they run is a text that is only known while they run, or another transaction begins there.
 _OPAQUE_KINDS = frozenset(("dynexecute", "call", "commit", "rollback", "open", "fetch", "return_query"))
 
-_FUNCTIONS = """
-select p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as definition, p.prosrc as source
-from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
-where l.lanname = 'plpgsql' and p.provolatile = 'v' and n.nspname not in ('pg_catalog', 'information_schema', $1)
-  and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
-order by 1
-"""
 _SQL_FUNCTIONS = """
 select p.oid::regprocedure::text
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
@@ -94,7 +87,7 @@ async def read_yields(connection: asyncpg.Connection, but_schema: str) -> tuple[
     """The PL/pgSQL functions of the connection's database with their yields; and why others have none, by name."""
     catalogue = await read_catalogue(connection)
     found, left_out = [], {}
-    for row in await connection.fetch(_FUNCTIONS, but_schema):
+    for row in await fetch_functions(connection, but_schema):
         try:
             found.append(yields_of(row["name"], row["definition"], row["source"], catalogue))
         except NotUnderstood as problem:
