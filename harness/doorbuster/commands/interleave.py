@@ -7,6 +7,7 @@ import click
 from doorbuster.commands.running import run_job, running_options
 from doorbuster.drive.interleave.explore import Gathering, parse_schedule
 from doorbuster.engine.loading import job_of
+from doorbuster.model.crowd import NOTATION, NotACrowd, spelled
 from doorbuster.model.interleave import Crowding, Interleave, Isolation
 
 CROWDS, LEVELS = get_args(Crowding), get_args(Isolation)
@@ -17,14 +18,31 @@ Examples
   doorbuster interleave --buyers 3 --crowd last_unit       three at the last unit
   doorbuster interleave --isolation serializable --isolation "repeatable read"
   doorbuster interleave --buyers 4 --exhaust 0 --random 2000 --depth 3
+  doorbuster interleave --crowd '3a 1b: 2a 1b, 1b 2a'       your own: what is there, and what each buyer wants
+  doorbuster interleave --draw 50 --buyers 3               let Hypothesis look for the crowd
   doorbuster interleave --crowd crossed --at 1,1,2,2,2     one schedule, as reports name it
 """
 
 
+def _crowds(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of crowds, and lines that spell one."""
+    for crowd in given:
+        if crowd not in CROWDS:
+            try:
+                spelled(crowd)
+            except NotACrowd as problem:
+                raise click.BadParameter(f"{problem}; or one of {', '.join(CROWDS)}", context, option) from None
+    return given
+
+
 @click.command(epilog=EPILOG)
 @click.option("--buyers", type=click.IntRange(2, 4), default=Interleave().buyers, show_default=True, help="How many.")
-@click.option("--crowd", "crowds", type=click.Choice(CROWDS), multiple=True,
-              help="Who meets whom; may be given again. All, if not given.")  # fmt: skip
+@click.option("--crowd", "crowds", metavar="CROWD", callback=_crowds, multiple=True,
+              help=f"Who meets whom: {', '.join(CROWDS)}; or spelled, as in {NOTATION}. May be given again. All that "
+              "have a name, if not given.")  # fmt: skip
+@click.option("--draw", "workloads", type=click.IntRange(0), default=Interleave().drawn, show_default=True,
+              help="Let Hypothesis draw so many crowds more, of up to three lines each, and shrink one that looks "
+              "wrong. Without --crowd, only these.")  # fmt: skip
 @click.option("--isolation", "levels", type=click.Choice(LEVELS), multiple=True,
               help="The buyers' isolation level; may be given again. The report says at which the function is safe. "
               "read committed, if not given.")  # fmt: skip
@@ -73,7 +91,8 @@ def _require_schedule(text: str, buyers: int) -> None:
 def _scenario(options: dict[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "buyers": options["buyers"],
-        "crowds": list(options["crowds"] or CROWDS),
+        "crowds": list(options["crowds"] or (() if options["workloads"] else CROWDS)),
+        "drawn": options["workloads"],
         "isolation": list(options["levels"] or Interleave().isolation),
         "preemptions": options["preemptions"],
         "most": options["most"],

@@ -4,11 +4,13 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from doorbuster.config.mistakes import ConfigError, Mistake
 from doorbuster.config.thresholds import parse_threshold
 from doorbuster.config.toml_file import read_toml, validated
+from doorbuster.model.crowd import MOST_BUYERS, NotACrowd, spelled
+from doorbuster.model.interleave import Crowding, Interleave
 from doorbuster.model.rates import expected_orders
 from doorbuster.model.scenario import Phase, Scenario, Workload
 
@@ -62,11 +64,27 @@ def _mistakes(
             yield f"faults.{number}.kind", f"unknown fault {fault.kind!r}; known: {', '.join(sorted(faults))}"
         if (fault.pulse_s is None) != (fault.every_s is None):
             yield f"faults.{number}", "'pulse_s' and 'every_s' belong together"
+    if scenario.interleave is not None:
+        yield from _interleave_mistakes(scenario.interleave)
     if scenario.kind == "load":
         yield from _load_mistakes(scenario)
     elif scenario.workload is not None or scenario.phases:
         yield "workload", f"a scenario of kind {scenario.kind!r} has no [workload] and no [[phases]]"
     yield from _threshold_mistakes(scenario)
+
+
+def _interleave_mistakes(wanted: Interleave) -> Iterator[tuple[str, str]]:
+    names = get_args(Crowding)
+    for number, crowd in enumerate(wanted.crowds):
+        if crowd not in names:
+            try:
+                spelled(crowd)
+            except NotACrowd as problem:
+                yield f"interleave.crowds.{number}", f"{problem}, or one of {', '.join(names)}"
+    if not 2 <= wanted.buyers <= MOST_BUYERS:
+        yield "interleave.buyers", f"2 to {MOST_BUYERS}"
+    if not wanted.crowds and not wanted.drawn:
+        yield "interleave.crowds", "nobody meets: name a crowd, or let some be 'drawn'"
 
 
 def _load_mistakes(scenario: Scenario) -> Iterator[tuple[str, str]]:

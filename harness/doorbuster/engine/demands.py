@@ -13,7 +13,7 @@ from doorbuster.config.scenario import LoadedScenario
 from doorbuster.config.toml_file import validated
 from doorbuster.drive.interleave.crowds import shape
 from doorbuster.model.contract import Contract
-from doorbuster.model.interleave import Crowding, Interleave
+from doorbuster.model.interleave import Interleave
 from doorbuster.model.outcome import Outcome
 from doorbuster.model.scenario import Scenario
 
@@ -34,19 +34,19 @@ def reasonable(loaded: LoadedScenario, contract: Contract) -> tuple[LoadedScenar
 def what_is_missing(loaded: LoadedScenario, contract: Contract) -> str:
     """Why this shop's buyers cannot play the scenario at all; empty if they can."""
     wanted = loaded.scenario.interleave
-    if wanted is None or possible_crowds(contract, wanted):
+    if wanted is None or wanted.drawn or possible_crowds(contract, wanted):
         return ""
     if all(shape(crowd, wanted.buyers).operations for crowd in wanted.crowds):
         return f"{loaded.scenario.name} was left out: the contract says of none of its operations how it is done"
     return f"{loaded.scenario.name} was left out: its buyers order several products at once, or one order twice"
 
 
-def possible_crowds(contract: Contract, wanted: Interleave) -> list[Crowding]:
+def possible_crowds(contract: Contract, wanted: Interleave) -> list[str]:
     """Those of the wanted crowds that this shop's buyers can form, beside its operations where sessions are theirs."""
     known = contract.operations.keys() if contract.place.http is None else frozenset[str]()
     return [
         crowd for crowd in dict.fromkeys(wanted.crowds)
-        if (repeats(contract) or not shape(crowd, wanted.buyers).shares_key)
+        if (repeats(contract) or not shape(crowd, wanted.buyers).repeats)
         and set(shape(crowd, wanted.buyers).operations) <= known
         and (contract.place.many_lines or all(len(cart) == 1 for cart in shape(crowd, wanted.buyers).carts))
     ]  # fmt: skip

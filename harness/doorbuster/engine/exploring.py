@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from doorbuster.drive.interleave.crowds import Shape, shape
+from doorbuster.drive.interleave.crowds import shape
 from doorbuster.drive.interleave.driver import Interleaver, Ran
 from doorbuster.drive.interleave.explore import (
     FewSwitches,
@@ -19,6 +19,7 @@ from doorbuster.drive.interleave.explore import (
 )
 from doorbuster.engine.schedules import Explored
 from doorbuster.engine.stage import Stage
+from doorbuster.model.crowd import Shape
 from doorbuster.model.events import Progress
 from doorbuster.model.interleave import Interleave
 

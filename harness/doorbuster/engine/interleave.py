@@ -5,6 +5,8 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
+from itertools import count
 
 from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive.backstage import StatementFailed
@@ -15,8 +17,10 @@ from doorbuster.drive.interleave.driver import CALM, Interleaver
 from doorbuster.drive.interleave.gates import SCHEMA, install, tell_relations
 from doorbuster.drive.interleave.seats import Seats
 from doorbuster.drive.operations import Operations
+from doorbuster.drive.stateful.ledger import Ledger
 from doorbuster.engine.aftermath import aftermath
 from doorbuster.engine.demands import possible_crowds
+from doorbuster.engine.drawing import draw_crowds
 from doorbuster.engine.errors import NotPossible, UsageError
 from doorbuster.engine.exploring import explore_crowd
 from doorbuster.engine.schedules import Explored, Gates, doubt, told_of
@@ -130,26 +134,51 @@ async def _explore(
     stage: Stage, shop: Shop, wanted: Interleave, gates: Gates, journals: tuple[History, Operations],
     explored: list[Explored],
 ) -> None:  # fmt: skip
-    product = FIRST_PRODUCT
-    outcomes: Counter[str] = Counter()
+    explorer = _Explorer(stage, shop, wanted, gates, journals, explored)
+    ledger = await Ledger.open(shop.connection, stage.contract) if wanted.drawn else None
+    crowds = possible_crowds(stage.contract, wanted)
+    most = max([wanted.buyers, *(len(shape(crowd, wanted.buyers).carts) for crowd in crowds)])
     for isolation in dict.fromkeys(wanted.isolation):
         # Above READ COMMITTED the call itself takes the snapshot, so it is a step.
         entry_gate = gates.entry or isolation != "read committed"
-        async with _seats(stage, shop, isolation, entry_gate, wanted.buyers, journals[0]) as seats:
-            for crowd in possible_crowds(stage.contract, wanted):
-                one = Explored(crowd, isolation, wanted.buyers)
-                explored.append(one)
-                driver = Interleaver(
-                    stage.contract, shop.direct, wanted.buyers, isolation, *journals,
-                    f"{stage.seed} {crowd} {isolation}", kinds=shape(crowd, wanted.buyers).operations,
-                    entry_gate=entry_gate, strides=gates.strides, first_product=product, seats=seats,
-                )  # fmt: skip
-                product += PRODUCTS_A_CROWD
-                began = time.monotonic()
-                driver.outcomes = outcomes
-                async with driver.open():
-                    await explore_crowd(stage, driver, one, wanted, PHASE)
-                one.spent_s = time.monotonic() - began
+        async with _seats(stage, shop, isolation, entry_gate, most, journals[0]) as seats:
+            explore = partial(explorer.explore, isolation, entry_gate, seats)
+            for crowd in crowds:
+                await explore(crowd)
+            if wanted.drawn:
+                await draw_crowds(stage, wanted, ledger, partial(explore, drawn=True))
+
+
+class _Explorer:
+    """Goes through crowds, one after the other, each with buyers and products of its own."""
+
+    def __init__(
+        self, stage: Stage, shop: Shop, wanted: Interleave, gates: Gates, journals: tuple[History, Operations],
+        explored: list[Explored],
+    ) -> None:  # fmt: skip
+        self._stage, self._shop, self._wanted, self._gates = stage, shop, wanted, gates
+        self._journals, self._explored = journals, explored
+        self._first_products = count(FIRST_PRODUCT, PRODUCTS_A_CROWD)
+        self._outcomes: Counter[str] = Counter()
+
+    async def explore(
+        self, isolation: Isolation, entry_gate: bool, seats: Seats | None, crowd: str, *, drawn: bool = False
+    ) -> Explored:
+        """Run the crowd's schedules, as many as are wanted."""
+        who = shape(crowd, self._wanted.buyers)
+        one = Explored(crowd, isolation, len(who.carts), drawn=drawn)
+        self._explored.append(one)
+        driver = Interleaver(
+            self._stage.contract, self._shop.direct, one.buyers, isolation, *self._journals,
+            f"{self._stage.seed} {crowd} {isolation}", kinds=who.operations, entry_gate=entry_gate,
+            strides=self._gates.strides, first_product=next(self._first_products), seats=seats,
+        )  # fmt: skip
+        driver.outcomes = self._outcomes
+        began = time.monotonic()
+        async with driver.open():
+            await explore_crowd(self._stage, driver, one, self._wanted, PHASE)
+        one.spent_s = time.monotonic() - began
+        return one
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 that broke each check, also as a file."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from doorbuster.drive.interleave.explore import Gathering
 from doorbuster.drive.interleave.gates import ENTRY, Point
 from doorbuster.engine.aftermath import Aftermath
 from doorbuster.engine.stage import Stage
-from doorbuster.model.interleave import Crowding, Isolation
+from doorbuster.model.crowd import spelled
+from doorbuster.model.interleave import Isolation
 
 SCHEDULES = "schedules"
 DEADLOCK, DEADLOCK_DETECTED = "deadlock", "40P01"
@@ -28,10 +30,11 @@ class Explored:
     ``bound``: every schedule with up to so many forced switches was run (-1: not even all without one); ``exhausted``:
     every schedule that can lead elsewhere was. ``random`` were drawn, and find a mistake that takes ``depth`` events
     in a certain order with the probability ``guaranteed`` at least. ``uncontrolled`` says which schedule went another
-    way the second time. ``gathered``: so often all were let go on at once behind a held row.
+    way the second time. ``gathered``: so often all were let go on at once behind a held row. ``drawn``: nobody named
+    this crowd.
     """
 
-    crowd: Crowding
+    crowd: str
     isolation: Isolation
     buyers: int
     ran: list[Ran] = field(default_factory=list)
@@ -44,6 +47,7 @@ class Explored:
     guaranteed: float | None = None
     gathered: int = 0
     uncontrolled: str | None = None
+    drawn: bool = False
     spent_s: float = 0.0
 
 
@@ -114,7 +118,7 @@ def told_of(stage: Stage, gates: Gates, explored: Sequence[Explored], found: Aft
         "not_instrumented": [{"function": name, "reason": reason} for name, reason in gates.left_out.items()],
         "levels": [_level(level, explored, verdicts) for level in dict.fromkeys(one.isolation for one in explored)],
         "crowds": [_summary(one, verdicts) for one in explored],
-        "failing": [failure for one in explored for failure in _failures(stage, gates, one, verdicts)],
+        "failing": list(_failing(stage, gates, explored, verdicts)),
     }
 
 
@@ -171,9 +175,21 @@ def _summary(one: Explored, verdicts: _Verdicts) -> dict[str, Any]:
     }
 
 
-def _failures(stage: Stage, gates: Gates, one: Explored, verdicts: _Verdicts) -> Iterator[dict[str, Any]]:
-    """The first schedule that broke each check: those with the fewest switches ran first."""
-    seen: set[str] = set()
+def _failing(
+    stage: Stage, gates: Gates, explored: Sequence[Explored], verdicts: _Verdicts
+) -> Iterator[dict[str, Any]]:
+    """Of each named crowd the first schedule that broke each check; of all drawn crowds, that of the smallest."""
+    seen: dict[Isolation, set[str]] = {}
+    drawn = sorted((one for one in explored if one.drawn), key=lambda one: spelled(one.crowd).size)
+    for one in [*(one for one in explored if not one.drawn), *drawn]:
+        broken = seen.setdefault(one.isolation, set()) if one.drawn else set()
+        yield from _failures(stage, gates, one, verdicts, broken)
+
+
+def _failures(
+    stage: Stage, gates: Gates, one: Explored, verdicts: _Verdicts, seen: set[str]
+) -> Iterator[dict[str, Any]]:
+    """The first schedule that broke each check not ``seen`` yet: those with the fewest switches ran first."""
     for ran in one.ran:
         if broken := sorted(verdicts.broken(ran) - seen):
             seen |= set(broken)
@@ -197,7 +213,8 @@ def _failure(stage: Stage, gates: Gates, one: Explored, ran: Ran, checks: list[s
     }
     folder = stage.folder / SCHEDULES
     folder.mkdir(exist_ok=True)
-    path = folder / f"{one.crowd}-{one.isolation.replace(' ', '_')}-{one.buyers}-{checks[0]}.json"
+    crowd = re.sub(r"\W+", "_", one.crowd)
+    path = folder / f"{crowd}-{one.isolation.replace(' ', '_')}-{one.buyers}-{checks[0]}.json"
     path.write_text(json.dumps(content, indent=1) + "\n")
     return {
         **content, "order_keys": [order.order_key for order in ran.orders], "file": str(Path(SCHEDULES) / path.name),

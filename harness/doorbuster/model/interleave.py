@@ -24,12 +24,16 @@ class Interleave:
     enough, ``random`` ones, each with ``depth`` - 1 forced switches at random places. At last
     buyers gather behind each row that can be held, in every order of arrival, and go on at once, ``overlaps`` times
     each: that is where statements overlap, and nobody says how. A crowd is left after
-    ``within_s`` seconds, with whatever was gone through by then. ``only`` is a single schedule as reports name it, such
+    ``within_s`` seconds, with whatever was gone through by then.
+
+    Besides its name, a crowd may be spelled (:mod:`doorbuster.model.crowd`). ``drawn`` more are drawn by Hypothesis, of
+    two to ``buyers``, up to three lines each; of those that look wrong it seeks a smallest, for at most ``shrink_s``
+    seconds. ``only`` is a single schedule as reports name it, such
     as ``1,1,2,1,2``, which is run ``times`` times.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    crowds: tuple[Crowding, ...] = get_args(Crowding)
+    crowds: tuple[Crowding | str, ...] = get_args(Crowding)
     buyers: int = 2
     isolation: tuple[Isolation, ...] = ("read committed",)
     preemptions: int = 2
@@ -40,5 +44,7 @@ class Interleave:
     depth: int = 3
     overlaps: int = 3
     within_s: float | None = None
+    drawn: int = 0
+    shrink_s: float = 10.0
     only: str | None = None
     times: int = 1

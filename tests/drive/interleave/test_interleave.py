@@ -9,6 +9,7 @@ from doorbuster.engine.loading import job_of
 from doorbuster.engine.replaying import NotASchedule, came_back, read_schedule
 from doorbuster.engine.run import RunSettings, run
 from doorbuster.host.resources import resource
+from doorbuster.model.crowd import spelled
 from doorbuster.model.result import ScenarioResult
 from doorbuster.model.verdict import Verdict
 
@@ -130,6 +131,27 @@ def test_two_cancellations_at_once_are_convicted_where_units_come_back_twice(tmp
     assert [crowd["crowd"] for crowd in told(right)["crowds"]] == ["restocked", "cancelled", "cancelled_twice"]
     (failure,) = told(wrong)["failing"]
     assert (failure["crowd"], failure["checks"], failure["preemptions"]) == ("cancelled_twice", ["conservation"], 1)
+
+
+def test_hypothesis_draws_crowds_and_the_smallest_that_breaks_a_check_is_told(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"crowds": [], "drawn": 20, "buyers": 3, "most": 12, "exhaust": 0, "overlaps": 0}
+    result = driven(resource("scenarios/contracts/first_published.toml"), tmp_path, scenario(**settings))
+    failing = {check: spelled(f["crowd"]) for f in told(result)["failing"] for check in f["checks"]}
+    # It knows no keys: one order sent twice is two, as soon as two fit.
+    smallest = failing["duplicate_order"]
+    assert smallest.repeats
+    assert smallest.size[:2] <= (3, 3)
+    assert "oversold" not in violated(result)
+    assert len({crowd["crowd"] for crowd in told(result)["crowds"]}) == len(told(result)["crowds"]) >= 20
+
+
+def test_nothing_is_found_where_crowds_are_drawn_for_the_hardened_function(drive: Drive) -> None:
+    named = "2a 1b: 1a 1b, 1b 1a, as 1"
+    result = drive("interleave", crowds=[named], drawn=10, buyers=3, most=12, exhaust=0, overlaps=0)
+    assert violated(result) == set()
+    crowds = [crowd["crowd"] for crowd in told(result)["crowds"]]
+    assert crowds[0] == named
+    assert len(crowds) == 11  # nothing was shrunk
 
 
 def test_a_file_that_holds_no_schedule_is_refused(tmp_path: Path) -> None:

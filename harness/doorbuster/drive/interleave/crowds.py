@@ -1,14 +1,13 @@
 """Who meets whom: the small workloads whose every schedule is gone through."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 from uuid import UUID
 
 from doorbuster.drive.workload import ShelfItem
 from doorbuster.model.contract import OperationKind
-from doorbuster.model.interleave import Crowding
+from doorbuster.model.crowd import Shape, spelled
 from doorbuster.model.order import Line, Order
 
 # Of which one fits, for two; and what two buyers want where all fits.
@@ -17,30 +16,16 @@ _ONE_FITS, _BOTH_FIT = (2, 3, 2, 3), (1, 2, 1, 2)
 BYSTANDER = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A crowd: how many units of each of its products are there, and each buyer's cart, as (product, units).
-
-    The first buyers do what ``operations`` say instead: restock what is in their cart, or end an order of ``sold``
-    units that was placed before, beside one of ``BYSTANDER`` units that stays.
-    """
-
-    stock: tuple[int, ...]
-    carts: tuple[tuple[tuple[int, int], ...], ...]
-    shares_key: bool = False
-    operations: tuple[OperationKind, ...] = ()
-    sold: int = 0
-
-
-def shape(crowd: Crowding, buyers: int) -> Shape:
-    """The crowd with this name."""
-    return _SHAPES[crowd](buyers)
+def shape(crowd: str, buyers: int) -> Shape:
+    """The crowd with this name, of so many buyers; or the one that ``crowd`` spells, with its own."""
+    named = _SHAPES.get(crowd)
+    return spelled(crowd) if named is None else named(buyers)
 
 
 def orders(wanted: Shape, items: tuple[ShelfItem, ...], random: Random) -> list[Order]:
     """One order a buyer, of ``items``, the shelf's products for this crowd."""
     made = [order_of([(items[product], units) for product, units in cart], random) for cart in wanted.carts]
-    return [made[0]] * len(made) if wanted.shares_key else made
+    return [made[buyer] for buyer in wanted.again] if wanted.again else made
 
 
 def order_of(cart: list[tuple[ShelfItem, int]], random: Random) -> Order:
@@ -69,11 +54,11 @@ def _crossed(buyers: int) -> Shape:
 
 
 def _same_key(buyers: int) -> Shape:
-    return Shape((buyers,), tuple(((0, 1),) for _ in range(buyers)), shares_key=True)
+    return Shape((buyers,), tuple(((0, 1),) for _ in range(buyers)), again=(0,) * buyers)
 
 
 def _same_key_last(buyers: int) -> Shape:
-    return Shape((1,), tuple(((0, 1),) for _ in range(buyers)), shares_key=True)
+    return Shape((1,), tuple(((0, 1),) for _ in range(buyers)), again=(0,) * buyers)
 
 
 def _meets(*operations: OperationKind) -> Callable[[int], Shape]:
@@ -87,7 +72,7 @@ def _meets(*operations: OperationKind) -> Callable[[int], Shape]:
     return made
 
 
-_SHAPES: dict[Crowding, Callable[[int], Shape]] = {
+_SHAPES: dict[str, Callable[[int], Shape]] = {
     "last_unit": _last_unit,
     "one_fits": _one_fits,
     "both_fit": _both_fit,

@@ -15,7 +15,7 @@ from doorbuster.drive.buyer import Buyer
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.history import History
 from doorbuster.drive.holding import RowHolder
-from doorbuster.drive.interleave.crowds import BYSTANDER, Shape, order_of, orders
+from doorbuster.drive.interleave.crowds import BYSTANDER, order_of, orders
 from doorbuster.drive.interleave.explore import Gathering, Step, Trace, Wanted, sets, waits_of
 from doorbuster.drive.interleave.gates import CALM_MS, END, ENTRY, ME, SCHEMA
 from doorbuster.drive.interleave.scheduler import LIMIT_MS
@@ -24,6 +24,7 @@ from doorbuster.drive.operations import Operations, operator
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
 from doorbuster.drive.workload import ShelfItem, shelf_item
 from doorbuster.model.contract import Contract, OperationKind
+from doorbuster.model.crowd import Shape
 from doorbuster.model.interleave import Isolation
 from doorbuster.model.order import Order
 
@@ -84,7 +85,7 @@ class Interleaver:
             operator(contract, kind, one, PATIENCE_S, f"select {SCHEMA}.reach({ENTRY})")
             for kind, one in zip(self._kinds, own, strict=False)
         ]
-        self._buyers: list[Seat] = list(seats.gated) if seats else [
+        self._buyers: list[Seat] = list(seats.gated[:buyers]) if seats else [
             *self._operators, *(SqlBuyer(one, flow, book, PATIENCE_S, gate) for one in own[len(self._kinds) :])
         ]
         # Whoever tries again, and whoever gathers behind a held row, passes every gate.
