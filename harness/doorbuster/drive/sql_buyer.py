@@ -261,7 +261,9 @@ class SqlBuyer:
         found = self._prepared.get(call.step)
         if found is None:
             assert self._connection is not None
-            statement = await self._connection.prepare(call.statement.sql)
+            # Without a name it would be parsed and planned for every order anew.
+            name = f"doorbuster_{len(self._prepared) + 1}"
+            statement = await self._connection.prepare(call.statement.sql, name=name)
             found = _Prepared(
                 statement,
                 call.statement.names,
