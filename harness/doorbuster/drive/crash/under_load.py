@@ -69,6 +69,7 @@ class CrashLoad:
         self._backstage = Backstage(contract, target)
         self._buyers = [self._buyer(self._entrance) for _ in range(crash.buyers)]
         self._up = asyncio.Event()
+        self._begun, self._healed = 0, 0  # kills
         self._stopping = False
         self._unanswered: tuple[Order, int, AttemptEnd] | None = None
         self._good_order = asyncio.Event()
@@ -104,6 +105,7 @@ class CrashLoad:
         is_server = kind == "kill_server"
         aimed = is_server and self._crash.aimed > 0 and number % self._crash.aimed == 0
         before = self.outcomes[Outcome.UNKNOWN]
+        self._begun += 1
         if is_server:
             await (self._break_unanswered() if aimed else self._break())
             await _whole(self._server.restart)
@@ -111,6 +113,7 @@ class CrashLoad:
             await self._break_session(kind)
         up_us, up = time.time_ns() // 1000, time.monotonic()
         self._good_order.clear()
+        self._healed = self._begun
         self._up.set()
         await self._retry_unanswered()
         self._history.window(kind, kind, self._broken_us, up_us)
@@ -220,6 +223,7 @@ class CrashLoad:
                 await self._up.wait()
                 order = self._order()
                 if not await self._prepared(order):
+                    await asyncio.sleep(PAUSE_S)  # the server may be dead while nobody knows yet
                     continue
                 number = self._history.request(order, LOAD)
                 end = await self._attempt(self._alive(buyer_no), order, number, 1, buyer_no, LOAD)
@@ -234,11 +238,12 @@ class CrashLoad:
         return self._buyers[buyer_no]
 
     async def _prepared(self, order: Order) -> bool:
-        """Whether the order's cart is filled; it is not where the server was killed meanwhile."""
+        """Whether the order's cart is filled; it is not where a kill or the end came in between, or was under way."""
+        healed = self._healed
         try:
             await self._backstage.prepare(order)
         except (StatementFailed, *TROUBLE):
-            if self._up.is_set():
+            if self._begun == healed and not self._stopping:
                 raise
             return False
         return True
