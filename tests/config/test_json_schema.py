@@ -42,3 +42,34 @@ def test_an_unknown_key_and_a_missing_one_are_underlined() -> None:
     told = " ".join(mistakes("contract", content))
     assert "quantitty" in told
     assert "is not valid under any of the given schemas" in told
+
+
+EXTENDS = """
+extends = "base.toml"
+[schema]
+supabase = true
+[orders]
+live = "status <> 'void'"
+[place.http.server]
+ready = "/up"
+[cancel.answers]
+refused = [{ status = 404 }]
+"""
+
+
+def test_a_contract_that_extends_another_says_of_a_table_what_is_different() -> None:
+    assert mistakes("contract", tomllib.loads(EXTENDS)) == []
+    assert mistakes("contract", tomllib.loads(EXTENDS.replace("ready", "raedy")))
+
+
+def test_a_list_is_said_as_a_whole_also_where_another_contract_is_extended() -> None:
+    assert "'product' is a required property" in mistakes(
+        "contract", tomllib.loads(EXTENDS + '[[stock]]\ntable = "goods"\nquantity = "units"\n')
+    )
+
+
+def test_without_another_contract_all_of_a_table_is_needed() -> None:
+    content = tomllib.loads(resource("scenarios/contracts/create_order_with_inventory.toml").read_text())
+    del content["orders"]["id"]
+    assert mistakes("contract", content)
+    assert mistakes("contract", {**content, "extends": "base.toml"}) == []

@@ -93,7 +93,7 @@ def test_an_expression_that_the_mapping_cannot_take_is_named(doorbuster: Doorbus
     toml = SHOP.replace('quantity = "stock"', 'quantity = "stok"')
     run = doorbuster("last_item", "-c", write_shop(tmp_path, TABLES + BUY, toml))
     assert run.exit_code == 2
-    assert "[[stock]]" in run.output
+    assert "stock.0.quantity" in run.output
     assert "stok" in run.output
 
 

@@ -1,15 +1,17 @@
 """One plain order before anything else: a function that fails every call is caught in the first second."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from random import Random
 
+import asyncpg
+
 from doorbuster.config.answers import UnmatchedAnswer
-from doorbuster.drive.backstage import Backstage
+from doorbuster.drive.backstage import Backstage, StatementFailed, add_products
 from doorbuster.drive.buyer import buyers_of
 from doorbuster.drive.sql_buyer import AttemptEnd, Target
-from doorbuster.drive.workload import random_order, shelf
+from doorbuster.drive.workload import ShelfItem, random_order, shelf
 from doorbuster.engine.errors import UsageError
 from doorbuster.engine.first_look import contract_mistakes
 from doorbuster.engine.shop import open_shop
@@ -37,11 +39,12 @@ async def place_first_order(
     """
     items = shelf(contract, _PLAIN)
     async with (
-        open_shop(server, template, "shop_plain_order", contract, items) as shop,
+        open_shop(server, template, "shop_plain_order", contract, []) as shop,
         (entrance or nullcontext)(shop.direct if entrance else _as_buyer(shop.direct, contract)) as target,
     ):
         if mistakes := await contract_mistakes(shop.connection, contract, shop.tables):
             raise UsageError("\n".join(f"{contract.name}: {mistake}" for mistake in mistakes))
+        await _stock(shop.connection, contract, items)
         order = random_order(_PLAIN, items, Random(seed))
         buyer = buyers_of(contract).at(target, max(10.0, contract.buyer.timeout_s))
         behind = Backstage(contract, shop.direct)
@@ -56,6 +59,13 @@ async def place_first_order(
         finally:
             behind.close()
             buyer.close()
+
+
+async def _stock(connection: asyncpg.Connection, contract: Contract, items: Sequence[ShelfItem]) -> None:
+    try:
+        await add_products(connection, contract, items)
+    except StatementFailed as problem:
+        raise UsageError(f"{contract.name}: {problem}") from None
 
 
 def _as_buyer(direct: Target, contract: Contract) -> Target:

@@ -182,7 +182,9 @@ async def open_on(
             await install_tag_triggers(connection, [table.printed for table in tables])
         await stock_shelves(connection, contract, items)
         first_state = await read_state(connection, tables) if no_log else ()
-    except (UnreadableTable, StatementFailed) as problem:
+    except UnreadableTable as problem:
+        raise UsageError("\n".join(f"{contract.name}: {told}" for told in problem.problems)) from None
+    except StatementFailed as problem:
         raise UsageError(f"{contract.name}: {problem}") from None
     except asyncpg.PostgresError as problem:
         raise HarnessError(f"the log cannot be opened: {problem}") from None

@@ -126,18 +126,24 @@ def create_views(
     Raises:
         BadMapping, LogNotUnderstood: the contract's expressions or the log do not fit the tables.
     """
-    images = {}
-    for number, table in enumerate(tables):
-        images[table.name] = f"image_{number}"
-        create_images(connection, table, images[table.name])
+    images = create_all_images(connection, tables)
+    for table in tables:
         # Rows that were there before the log began are told by a touch; what they were before it is no change.
         connection.execute(
-            f"delete from image_{number} "
+            f"delete from {images[table.name]} "
             "where _sign = -1 and _commit in (select commit from commits where tag = 'initial')"
         )
         require_unbroken(connection, table, images[table.name])
     create_events(connection, contract, images)
     create_canonical(connection, contract, required, broken_off=broken_off, at_rest=at_rest, recovery_s=recovery_s)
+
+
+def create_all_images(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> dict[str, str]:
+    """Create the row images of ``tables`` from the log; under which names, by the tables'."""
+    images = {table.name: f"image_{number}" for number, table in enumerate(tables)}
+    for table in tables:
+        create_images(connection, table, images[table.name])
+    return images
 
 
 def create_canonical(
@@ -254,21 +260,21 @@ def create_events(connection: duckdb.DuckDBPyConnection, contract: Contract, ima
     Raises:
         BadMapping, LogNotUnderstood: the contract's expressions or the log do not fit.
     """
-    stock = [_stock(mapping, _rows(mapping, images), n) for n, mapping in enumerate(contract.stock)]
+    stock = [_stock(mapping, rows_of(mapping, images), n) for n, mapping in enumerate(contract.stock)]
     _create(connection, "stock_events", " union all ".join(stock), "[[stock]]")
     _create_consumption(connection, contract.consumption, images)
-    _create(connection, "line_events", _lines(contract.lines, _rows(contract.lines, images)), "[lines]")
+    _create(connection, "line_events", _lines(contract.lines, rows_of(contract.lines, images)), "[lines]")
     if contract.consumption is not None:
         _take_apart(connection)
     if contract.orders is not None:
-        query = _orders(contract.orders, _rows(contract.orders, images))
+        query = _orders(contract.orders, rows_of(contract.orders, images))
     else:  # an order is then whatever has a line
         query = """select commit, commit as seq, order_id, sum(delta_rows)::bigint as delta, null::varchar as order_key,
                           null::varchar as customer, null::decimal(38,9) as total
                    from line_events group by commit, order_id"""
     _create(connection, "order_events", query, "[orders]")
     moved = contract.movements
-    query = _movements(moved, _rows(moved, images)) if moved else empty_table(EVENTS["movement_events"])
+    query = _movements(moved, rows_of(moved, images)) if moved else empty_table(EVENTS["movement_events"])
     _create(connection, "movement_events", query, "[movements]")
 
 
@@ -278,7 +284,7 @@ def _create_consumption(
     if mapping is None:
         connection.execute(f"create table consumption as {empty_table(EVENTS['consumption'])}")
         return
-    rows = _rows(mapping, images)
+    rows = rows_of(mapping, images)
     query = f"""
         select product, stock, sum(_sign * units) as units,
                row_number() over (partition by product order by stock) = 1 as is_first
@@ -304,7 +310,7 @@ def _take_apart(connection: duckdb.DuckDBPyConnection) -> None:
     _create(connection, "line_events", query, "[consumption]")
 
 
-def _rows(mapping: Mapped, images: Mapping[str, str]) -> str:
+def rows_of(mapping: Mapped, images: Mapping[str, str]) -> str:
     """Where a mapping's rows come from: its table's images, or its own query over them under the tables' names."""
     if mapping.sql is None:
         return images[mapping.table]

@@ -1,5 +1,6 @@
 """What the database's catalogue says of the contract's tables: needed to read the log, and stored with the run."""
 
+import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +10,11 @@ import asyncpg
 
 
 class UnreadableTable(Exception):
-    """A table whose changes the log does not show; the message names it and why."""
+    """Tables whose changes the log does not show; each of ``problems`` names one, and says why."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +57,40 @@ order by a.attnum
 """
 
 
+_TABLES = """
+select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'r' and n.nspname !~ '^(pg_|information_schema$|doorbuster)' order by 1 limit 60
+"""
+
+
 async def read_catalogue(connection: asyncpg.Connection, tables: Sequence[str]) -> tuple[Table, ...]:
     """The tables that the contract names.
 
     Raises:
-        UnreadableTable: no such table, or the log does not show its changes row by row.
+        UnreadableTable: tables that are not there, or whose changes the log does not show row by row; all of them.
     """
-    return tuple([await _table(connection, name) for name in tables])
+    relations = {name: await connection.fetchrow(_RELATION, name) for name in tables}
+    there = [row[0] for row in await connection.fetch(_TABLES)]
+    if problems := [told for name, found in relations.items() if (told := _unreadable(name, found, there))]:
+        raise UnreadableTable(problems)
+    return tuple([await _table(connection, name, found) for name, found in relations.items()])
 
 
-async def _table(connection: asyncpg.Connection, name: str) -> Table:
-    found = await connection.fetchrow(_RELATION, name)
+def _unreadable(name: str, found: asyncpg.Record | None, there: Sequence[str]) -> str | None:
     if found is None:
-        raise UnreadableTable(f"the contract names the table {name!r}, which the schema's files do not create")
+        near = difflib.get_close_matches(name, there, 1)
+        listed = f"They make: {', '.join(there) or 'no table'}."
+        cure = f"Did you mean {near[0]!r}? {listed}" if near else listed
+        return f"the contract names the table {name!r}, which the schema's files do not create\n    {cure}"
     if found["relkind"] != "r":
         kinds = {"p": "partitioned: its rows are logged under its partitions", "v": "a view"}
-        raise UnreadableTable(f"{name} is {kinds.get(found['relkind'], 'no plain table')}; map plain tables")
+        return f"{name} is {kinds.get(found['relkind'], 'no plain table')}; map plain tables"
     if found["relpersistence"] != "p":
-        raise UnreadableTable(f"{name} is unlogged or temporary, so the log does not show its changes")
+        return f"{name} is unlogged or temporary, so the log does not show its changes"
+    return None
+
+
+async def _table(connection: asyncpg.Connection, name: str, found: asyncpg.Record) -> Table:
     columns = tuple(Column(**dict(row)) for row in await connection.fetch(_COLUMNS, found["oid"]))
     return Table(name, found["printed"], columns)
 
