@@ -1,5 +1,6 @@
 """A set is cut to what a shop's buyers can do; where they can do everything, not a letter of it is changed."""
 
+import pytest
 from doorbuster.engine.loading import Job, load_job
 from doorbuster.host.resources import resource
 
@@ -16,9 +17,12 @@ def test_a_shop_with_carts_and_keys_is_asked_everything() -> None:
 
 
 def test_a_shop_of_one_product_an_order_is_not_asked_for_crossed_carts() -> None:
-    found = {loaded.scenario.name: loaded.scenario for loaded in job("scalar_item/contract").scenarios}
+    whole = job("scalar_item/contract")
+    found = {loaded.scenario.name: loaded.scenario for loaded in whole.scenarios}
     assert "crossed_carts" not in found
     assert "same_key" in found
+    told = "crossed_carts was left out: its buyers order several products at once, and this shop sells one an order"
+    assert told in whole.notices
     assert "duplicate_order" in found["every_message"].checks.require
 
 
@@ -30,7 +34,7 @@ def test_a_client_that_never_repeats_is_not_held_to_what_a_repetition_would_show
     assert "lost_order" in found["network_timeout"].checks.require
     assert found["every_message"].checks.off == ("turned_away",)
     assert "turned_away" in found["typical_order"].checks.require
-    assert any(notice.startswith("same_key was left out") for notice in fitted.notices)
+    assert "same_key was left out: its buyers ask twice for one order, and this shop's never do" in fitted.notices
     told = "every_message: duplicate_order and turned_away not asked"
     assert any(notice.startswith(told) for notice in fitted.notices)
 
@@ -38,3 +42,10 @@ def test_a_client_that_never_repeats_is_not_held_to_what_a_repetition_would_show
 def test_what_is_cut_is_cut_in_the_stored_text_too() -> None:
     (loaded,) = job("json_cart/contract", "every_message").scenarios
     assert 'off = [\n    "turned_away",\n]' in loaded.text
+
+
+@pytest.mark.parametrize(("shop", "is_there"), [("reserved_counter/contract", True), ("scalar_item/contract", False)])
+def test_operations_are_interleaved_where_the_shop_has_some(shop: str, is_there: bool) -> None:
+    whole = job(shop)
+    assert ("operations_interleaved" in {loaded.scenario.name for loaded in whole.scenarios}) is is_there
+    assert not any("operations_interleaved" in notice for notice in whole.notices)

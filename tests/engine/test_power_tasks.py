@@ -1,9 +1,15 @@
 """What 'doorbuster power' tries, and in which order."""
 
+from pathlib import Path
+from typing import cast
+
 import pytest
 from doorbuster.config.mistakes import ConfigError
+from doorbuster.engine.house import House
+from doorbuster.engine.power import try_variant
 from doorbuster.engine.power_run import repeated
 from doorbuster.engine.power_tasks import library_tasks, offer
+from doorbuster.model.power import Fate, PowerResult
 
 
 def test_a_set_is_tried_cheapest_first() -> None:
@@ -41,3 +47,18 @@ def test_an_unknown_name_is_told_with_those_that_are_known() -> None:
 def test_every_round_has_a_seed_of_its_own() -> None:
     tasks = library_tasks(offer("quick"), 1, ["no_lock"])
     assert [t.seed for t in repeated(tasks, 3, 10)] == [10, 11, 12]
+
+
+def test_a_shop_is_not_held_to_scenarios_that_its_buyers_cannot_play() -> None:
+    (task,) = library_tasks(offer("gate", ["crossed_carts", "stateful"]), 1, ["hold_then_confirm"])
+    assert [loaded.scenario.name for loaded in task.scenarios] == ["stateful"]
+    assert "crossed_carts was left out" in task.left_out[0]
+
+
+def test_nothing_is_said_of_one_that_was_not_asked(tmp_path: Path) -> None:
+    (task,) = library_tasks(offer("gate", ["crossed_carts"]), 1, ["hold_then_confirm"])
+    trial = try_variant(cast(House, None), task, tmp_path / "never")
+    result = PowerResult(1, 1, "", "", 0.0, "", (), (trial,))
+    assert (trial.fate, result.exit_code, result.false_alarm_rate.total) == (Fate.NOT_ASKED, 4, 0)
+    assert "several products at once" in trial.problem
+    assert not (tmp_path / "never").exists()

@@ -5,6 +5,7 @@ A client that never repeats an unanswered order, because its shop knows no keys,
 """
 
 import tomllib
+from collections.abc import Sequence
 from typing import Any
 
 import tomli_w
@@ -13,11 +14,28 @@ from doorbuster.config.scenario import LoadedScenario
 from doorbuster.config.toml_file import validated
 from doorbuster.drive.interleave.crowds import shape
 from doorbuster.model.contract import Contract
+from doorbuster.model.crowd import Shape
 from doorbuster.model.interleave import Interleave
 from doorbuster.model.outcome import Outcome
 from doorbuster.model.scenario import Scenario
 
 _EVERY_ORDER_IS_BROKEN = ("cut", "crash")
+
+
+def playable(scenarios: Sequence[LoadedScenario], contract: Contract) -> tuple[list[LoadedScenario], list[str]]:
+    """Those of a set that this shop can be put through, as its buyers can play them; and for notices, what was left
+    out or not asked for. What is only there for shops of another sort is nobody's loss, and not told."""
+    there = {"shop": contract.place.http is not None, "operations": bool(contract.operations)}
+    meant = [one for one in scenarios if all(there[need] for need in one.scenario.needs)]
+    missing = {one.scenario.name: what_is_missing(one, contract) for one in meant}
+    fitted, told = all_reasonable([one for one in meant if not missing[one.scenario.name]], contract)
+    return fitted, [*filter(None, missing.values()), *told]
+
+
+def all_reasonable(scenarios: Sequence[LoadedScenario], contract: Contract) -> tuple[list[LoadedScenario], list[str]]:
+    """The scenarios as this shop's buyers can play them, and for notices, what was changed."""
+    pairs = [reasonable(one, contract) for one in scenarios]
+    return [one for one, _ in pairs], [told for _, told in pairs if told]
 
 
 def reasonable(loaded: LoadedScenario, contract: Contract) -> tuple[LoadedScenario, str]:
@@ -36,9 +54,19 @@ def what_is_missing(loaded: LoadedScenario, contract: Contract) -> str:
     wanted = loaded.scenario.interleave
     if wanted is None or wanted.drawn or possible_crowds(contract, wanted):
         return ""
-    if all(shape(crowd, wanted.buyers).operations for crowd in wanted.crowds):
-        return f"{loaded.scenario.name} was left out: the contract says of none of its operations how it is done"
-    return f"{loaded.scenario.name} was left out: its buyers order several products at once, or one order twice"
+    reasons = dict.fromkeys(_why_not(shape(crowd, wanted.buyers), contract) for crowd in wanted.crowds)
+    return f"{loaded.scenario.name} was left out: {'; '.join(reasons)}"
+
+
+def _why_not(wanted: Shape, contract: Contract) -> str:
+    """Why the buyers of a crowd cannot be this shop's."""
+    if wanted.operations and contract.place.http is not None:
+        return "behind a shop's endpoint its operations are not interleaved"
+    if wanted.operations:
+        return "the contract does not say how that is done"
+    if wanted.repeats and not repeats(contract):
+        return "its buyers ask twice for one order, and this shop's never do"
+    return "its buyers order several products at once, and this shop sells one an order"
 
 
 def possible_crowds(contract: Contract, wanted: Interleave) -> list[str]:

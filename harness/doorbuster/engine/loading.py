@@ -17,7 +17,7 @@ from doorbuster.config.scenario import LoadedScenario, load_scenario, scenario_o
 from doorbuster.config.toml_file import read_toml
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.tagging import Untaggable
-from doorbuster.engine.demands import reasonable, what_is_missing
+from doorbuster.engine.demands import all_reasonable, playable
 from doorbuster.engine.faults import ALL_FAULTS, fault_of, target_of
 from doorbuster.engine.own_faults import add_faults
 from doorbuster.faults import SITE_FAULTS
@@ -73,12 +73,8 @@ def load_job(config: Path | None, scenarios: Sequence[str], chosen_set: Scenario
                 loaded.append(found)
     try:
         shop = load_contract(contract or resource(DEFAULT_CONTRACT))
-        if not scenarios:  # of a set, those that the contract can be put through
-            loaded = [one for one in loaded if not one.scenario.needs or shop.contract.place.http is not None]
-            notices += [told for one in loaded if (told := what_is_missing(one, shop.contract))]
-            loaded = [one for one in loaded if not what_is_missing(one, shop.contract)]
-        loaded, cut = _reasonable(loaded, shop)
-        notices += cut
+        # Of a set, those that the contract can be put through; who names a scenario wants it all the same.
+        loaded, notices = (all_reasonable if scenarios else playable)(loaded, shop.contract)
         mistakes += _flow_mistakes(shop)
         mistakes += _operation_mistakes(shop, loaded)
         mistakes += _link_mistakes(shop, loaded)
@@ -91,12 +87,6 @@ def load_job(config: Path | None, scenarios: Sequence[str], chosen_set: Scenario
     if mistakes:
         raise ConfigError(mistakes)
     return Job(shop, tuple(loaded), checks, project.waive if project else (), config, tuple(notices))
-
-
-def _reasonable(loaded: Sequence[LoadedScenario], shop: LoadedContract) -> tuple[list[LoadedScenario], list[str]]:
-    """The scenarios as this shop's buyers can play them, and what was changed."""
-    pairs = [reasonable(one, shop.contract) for one in loaded]
-    return [one for one, _ in pairs], [told for _, told in pairs if told]
 
 
 def _project(config: Path | None) -> Project | None:
@@ -152,7 +142,7 @@ def job_of(config: Path | None, content: dict[str, Any]) -> Job:
     of_files = [*_flow_mistakes(shop), *_operation_mistakes(shop, [scenario]), *_link_mistakes(shop, [scenario])]
     if mistakes := [*of_files, *_check_mistakes(project, shop, checks)]:
         raise ConfigError(mistakes)
-    (scenario,), told = _reasonable([scenario], shop)
+    (scenario,), told = all_reasonable([scenario], shop.contract)
     return Job(shop, (scenario,), checks, project.waive if project else (), config, tuple(told))
 
 

@@ -12,6 +12,7 @@ from doorbuster.config.contract import LoadedContract
 from doorbuster.config.mistakes import ConfigError, Mistake
 from doorbuster.config.toml_file import read_toml
 from doorbuster.config.variant import LEVELS, with_variant
+from doorbuster.engine.demands import playable
 from doorbuster.engine.house import House, Known, Tools, deploy, open_empty_house
 from doorbuster.engine.power import Task, correctness
 from doorbuster.engine.power_tasks import Offer
@@ -175,15 +176,16 @@ def mutant_tasks(
     folder.mkdir(parents=True, exist_ok=True)
     level = contract.contract.session.get("default_transaction_isolation", "read committed")
     isolation = next((known for known in LEVELS if known == level.lower()), LEVELS[0])
-    scenarios = tuple(offered.scenarios[name] for name in offered.chosen)
+    scenarios, left_out = playable([offered.scenarios[name] for name in offered.chosen], contract.contract)
     for change in found:
         file = folder / f"{change.name}.sql"
         file.write_text(change.sql, encoding="utf-8")
         argument = next((e.because for e in equivalents if e.is_of(change)), "")
         loaded = with_variant(contract.path, change.name, (), file.resolve())
         yield Task(
-            change.name, "mutant", change.title, loaded, isolation, seed, scenarios, offered.checks,
+            change.name, "mutant", change.title, loaded, isolation, seed, tuple(scenarios), offered.checks,
             correctness(offered.checks), whole, operator=change.operator, diff=change.diff, argument=argument,
+            left_out=tuple(left_out),
         )  # fmt: skip
 
 

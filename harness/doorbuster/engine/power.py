@@ -39,7 +39,8 @@ class Task:
 
     ``scenarios`` are tried in order. ``stops_at`` are the checks that convict and end the trial; with ``whole`` nothing
     ends it, and every scenario runs. ``suffice`` are the scenarios of a broken one's header: convicted elsewhere only,
-    the header lies. ``operator``, ``diff`` and ``argument`` are a mutant's.
+    the header lies. ``operator``, ``diff`` and ``argument`` are a mutant's. ``left_out`` says which scenarios
+    its shop's buyers cannot play, and why.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Task:
     operator: str = ""
     diff: str = ""
     argument: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 def correctness(checks: Mapping[str, CheckText]) -> frozenset[str]:
@@ -92,6 +94,8 @@ def try_variant(house: House, task: Task, folder: Path, keep: bool = False) -> T
     )  # fmt: skip
     if task.argument and not task.whole:
         return replace(trial, fate=Fate.EQUIVALENT)
+    if not task.scenarios:
+        return replace(trial, fate=Fate.NOT_ASKED, problem="; ".join(task.left_out))
     folder.mkdir(parents=True)
     try:
         trial = _tried(house, task, trial, folder, began)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from doorbuster.config.mistakes import ConfigError, Mistake
 from doorbuster.config.scenario import LoadedScenario, load_scenario
 from doorbuster.config.variant import Variant, library
+from doorbuster.engine.demands import playable
 from doorbuster.engine.faults import ALL_FAULTS
 from doorbuster.engine.loading import standing_scenarios
 from doorbuster.engine.power import Task, cheapest_first, correctness
@@ -56,10 +57,12 @@ def library_tasks(offered: Offer, seed: int, only: Collection[str] = (), whole: 
 def _tasks(variant: Variant, offered: Offer, seed: int, whole: bool) -> Iterable[Task]:
     names = offered.chosen if variant.kind == "correct" else tuple(dict.fromkeys([*variant.scenarios, *offered.chosen]))
     for level in variant.isolation:
+        loaded = variant.loaded(level)
+        scenarios, left_out = playable([offered.scenarios[name] for name in names], loaded.contract)
         yield Task(
-            variant.name, variant.kind, variant.title, variant.loaded(level), level, seed,
-            tuple(offered.scenarios[name] for name in names), offered.checks,
+            variant.name, variant.kind, variant.title, loaded, level, seed, tuple(scenarios), offered.checks,
             frozenset(variant.convicted_by) or correctness(offered.checks), whole, frozenset(variant.scenarios),
+            left_out=tuple(left_out),
         )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ class Fate(StrEnum):
 
     ``mismatched`` is a broken one that was convicted, but by no check, or in no scenario, that its header names.
     ``undeployed`` and ``unusable`` are mutants that do not deploy or fail the plain order; of a variant they are an
-    error.
+    error. ``not asked`` is one whose shop's buyers cannot play any of the scenarios.
     """
 
     CONVICTED = "convicted"
@@ -33,6 +33,7 @@ class Fate(StrEnum):
     UNDEPLOYED = "undeployed"
     UNUSABLE = "unusable"
     ERROR = "error"
+    NOT_ASKED = "not asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class PowerResult:
     @property
     def false_alarm_rate(self) -> Rate:
         """Of the correct ones, those convicted."""
-        counted = self.of("correct")
+        counted = [t for t in self.of("correct") if t.fate not in _DISCARDED]
         return wilson(sum(t.fate is Fate.FALSE_ALARM for t in counted), len(counted))
 
     @property
@@ -152,7 +153,8 @@ class PowerResult:
             return 3
         if any(t.fate is Fate.SURVIVED for t in self.of("mutant")):
             return 1
-        return 4 if not self.trials or self.with_fate(Fate.INCONCLUSIVE) else 0
+        asked = [t for t in self.trials if t.fate is not Fate.NOT_ASKED]
+        return 4 if not asked or self.with_fate(Fate.INCONCLUSIVE) else 0
 
     def as_dict(self) -> dict[str, Any]:
         """The content of ``power.json``: plain JSON types, the schema's id first, and the figures."""
@@ -167,7 +169,7 @@ class PowerResult:
         return {"schema": content.pop("schema"), "figures": figures, **content}
 
 
-_DISCARDED = (Fate.UNDEPLOYED, Fate.UNUSABLE, Fate.EQUIVALENT)
+_DISCARDED = (Fate.UNDEPLOYED, Fate.UNUSABLE, Fate.EQUIVALENT, Fate.NOT_ASKED)
 
 
 def counted(trials: Iterable[Trial]) -> dict[str, int]:

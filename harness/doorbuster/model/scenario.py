@@ -105,7 +105,8 @@ class Policy:
 class Scenario:
     """A contract's experiment: a workload, faults on a timeline, checks and thresholds.
 
-    ``needs``: what a contract must have for the scenario to be part of a set, a shop behind HTTP.
+    ``needs``: what a contract must have for the scenario to be part of a set: a shop behind HTTP (``shop``), or
+    something that it does besides placing orders (``operations``).
     ``workload`` and ``phases`` are for kind ``load``; each other kind has a table of its own name with its settings.
     A threshold reads ``p99 < 500ms`` or ``error_rate < 0.1% in steady``, the last word naming a phase; one that ends in
     ``abort_on_fail`` or ``abort_on_fail after 5s`` ends the load once it is broken.
@@ -115,7 +116,7 @@ class Scenario:
     name: str
     kind: Kind
     description: str
-    needs: tuple[Literal["shop"], ...] = ()
+    needs: tuple[Literal["shop", "operations"], ...] = ()
     workload: Workload | None = None
     sets: tuple[ScenarioSet, ...] = ("full",)
     phases: tuple[Phase, ...] = ()

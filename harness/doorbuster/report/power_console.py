@@ -14,11 +14,11 @@ from doorbuster.report.text import NONE, count, seconds, shortened
 
 _STYLE = {
     Fate.CONVICTED: "green", Fate.HELD: "green", Fate.EQUIVALENT: "dim", Fate.UNDEPLOYED: "dim", Fate.UNUSABLE: "dim",
-    Fate.INCONCLUSIVE: "yellow", Fate.ERROR: "bold magenta",
+    Fate.INCONCLUSIVE: "yellow", Fate.ERROR: "bold magenta", Fate.NOT_ASKED: "dim",
 }  # fmt: skip
 _SIGN = {
     Fate.CONVICTED: "✓", Fate.HELD: "✓", Fate.EQUIVALENT: "=", Fate.UNDEPLOYED: "–", Fate.UNUSABLE: "–",
-    Fate.INCONCLUSIVE: "?", Fate.ERROR: "!",
+    Fate.INCONCLUSIVE: "?", Fate.ERROR: "!", Fate.NOT_ASKED: "–",
 }  # fmt: skip
 _WORST = (Fate.FALSE_ALARM, Fate.SURVIVED, Fate.MISMATCHED, Fate.ERROR, Fate.INCONCLUSIVE)
 _LONGEST = 300
@@ -68,7 +68,7 @@ def trial_line(trial: Trial) -> Text:
         parts.append(count(trial.attempts, "attempt"))
         if trial.schedules is not None:
             parts.append(count(trial.schedules, "schedule"))
-    elif trial.fate in (Fate.ERROR, Fate.UNDEPLOYED, Fate.UNUSABLE):
+    elif trial.fate in (Fate.ERROR, Fate.UNDEPLOYED, Fate.UNUSABLE, Fate.NOT_ASKED):
         parts.append(shortened(" ".join(trial.problem.split()), _LONGEST))
     sign = Text(f"{_SIGN.get(trial.fate, '✗')} {trial.fate.value}", style=style)
     return Text.assemble(sign, " ", foreign(f"{trial.kind} {trial.name}{level}, seed {trial.seed}: {', '.join(parts)}"))
