@@ -30,10 +30,13 @@ GONE_S = 30
 COMMAND = [sys.executable, "-m", "doorbuster"]
 SCENARIOS = ("last_item", "typical_order", "network_timeout", "stateful", "small_crowds", "every_message",
              "every_statement", "server_crash")  # fmt: skip
+# A scenario of two workers besides those that ship.
+TWO_WORKERS = "load"
+ARGUMENTS = {TWO_WORKERS: ("load", "--rate", "150", "--duration", "6", "--processes", "2")}
 LOADS = ("last_item", "typical_order", "network_timeout")
 # How long each goes on, in seconds: where a random moment falls.
 ABOUT_S = {"last_item": 3, "stateful": 3, "small_crowds": 3, "every_message": 4, "every_statement": 4,
-           "typical_order": 7, "server_crash": 6, "network_timeout": 11}  # fmt: skip
+           "typical_order": 7, "server_crash": 6, "network_timeout": 11, TWO_WORKERS: 7}  # fmt: skip
 INTERRUPTED = 130
 # Before it has begun, or when all is over, Python ends by the signal itself, which a shell calls 130 as well.
 BY_SIGINT = frozenset({INTERRUPTED, -signal.SIGINT})
@@ -72,6 +75,7 @@ class Attack:
     signals: tuple[int, ...] = (signal.SIGKILL,)
     may_end: frozenset[int] = frozenset({3})
     spares: bool = False  # the run may well go through: the part is not needed for the truth
+    scenarios: tuple[str, ...] = SCENARIOS  # in which there is somebody to hit
 
 
 ATTACKS: Mapping[str, Attack] = {
@@ -79,8 +83,9 @@ ATTACKS: Mapping[str, Attack] = {
     "stop Toxiproxy": Attack(_named("toxiproxy-server"), (signal.SIGSTOP,)),
     "kill Postgres": Attack(_named("postgres -D")),
     "kill a backend": Attack(_backends, may_end=frozenset({3, 4}), spares=True),
-    "kill Locust": Attack(_named("locust")),
-    "stop Locust": Attack(_named("locust"), (signal.SIGSTOP,)),
+    "kill Locust": Attack(_named("locust"), scenarios=LOADS),
+    "stop Locust": Attack(_named("locust"), (signal.SIGSTOP,), scenarios=LOADS),
+    "kill a worker": Attack(_named("--worker"), scenarios=(TWO_WORKERS,)),
     "kill the guardian": Attack(_named("doorbuster.host.guardian"), spares=True),
     "kill the harness": Attack(lambda harness: [harness], may_end=frozenset({-signal.SIGKILL})),
     "SIGINT": Attack(lambda harness: [harness], (signal.SIGINT,), BY_SIGINT),
@@ -135,7 +140,7 @@ def attack(name: str, scenario: str, moment_s: float, base: Path) -> Ending:
     environment = {**os.environ, "TMPDIR": str(temporary)}
     with said.open("wb") as output:
         run = subprocess.Popen(
-            [*COMMAND, "run", scenario, "--seed", "1", "--out", str(out)],
+            [*COMMAND, *ARGUMENTS.get(scenario, ("run", scenario)), "--seed", "1", "--out", str(out)],
             stdout=output, stderr=output, start_new_session=True, env=environment,
         )  # fmt: skip
     harness, family, hit = psutil.Process(run.pid), [], False
@@ -246,7 +251,7 @@ def campaign(times: int, seed: int, names: list[str]) -> list[Ending]:
     draw, endings = random.Random(seed), []
     for number in range(times):
         name = names[number % len(names)]
-        scenario = draw.choice(LOADS if "Locust" in name else SCENARIOS)
+        scenario = draw.choice(ATTACKS[name].scenarios)
         with scratch() as base:
             ending = attack(name, scenario, draw.uniform(0, ABOUT_S[scenario]), base)
             if ending.problems:
