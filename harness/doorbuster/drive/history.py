@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from doorbuster.drive.sql_buyer import AttemptEnd
-from doorbuster.host.clock import moment
+from doorbuster.host.clock import moment, now_us
 from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
 from doorbuster.record.journal import Journal
@@ -58,7 +58,7 @@ class History:
         """Write down that ``order`` is wanted; its number."""
         self._orders += 1
         self._requests.append(
-            [order.order_key, order.customer, order.total, order.order_class, phase, None, time.time_ns() // 1000]
+            [order.order_key, order.customer, order.total, order.order_class, phase, None, now_us()]
         )
         for number, line in enumerate(order.lines):
             self._lines.append([order.order_key, number, line.product, line.quantity, line.price])

@@ -5,7 +5,6 @@ Everything here is plain blocking code that may be called inside and outside a r
 
 import asyncio
 import re
-import time
 from collections.abc import Coroutine, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
@@ -21,6 +20,7 @@ from doorbuster.drive.sql_buyer import Target
 from doorbuster.engine.house import Tools
 from doorbuster.engine.shared_server import shared_server
 from doorbuster.host.cache import cache_folder
+from doorbuster.host.clock import now_us
 from doorbuster.host.guardian import Guardian
 from doorbuster.host.loop_thread import LoopThread
 from doorbuster.host.scratch import scratch_folder, sweep
@@ -199,10 +199,10 @@ class BreakableLine:
         with fault.armed(self._proxy):
             for watcher in self._database.watchers:
                 watcher.before(self)
-            applied_us = time.time_ns() // 1000
+            applied_us = now_us()
             try:
                 with applied(fault, self._proxy):
                     yield
             finally:
                 for watcher in self._database.watchers:
-                    watcher.after(fault, applied_us, time.time_ns() // 1000)
+                    watcher.after(fault, applied_us, now_us())

@@ -24,6 +24,7 @@ from doorbuster.engine.load import load_plan, workload_of
 from doorbuster.engine.loading import Job, load_job
 from doorbuster.engine.shop import open_shop as opened
 from doorbuster.engine.store import facts, judge_stored, load_run, new_run_folder, save_texts
+from doorbuster.host.clock import now_us
 from doorbuster.model.events import Event, Judging, RunFinished, ScenarioFinished
 from doorbuster.model.result import RunResult
 from doorbuster.record.seal import seal_journals
@@ -102,7 +103,7 @@ async def _open_until_left(house: House, job: Job, folder: Path, seed: int, emit
     items = shelf(contract, workload_of(scenario))
     async with opened(house.server, house.template, "shop_by_hand", contract, items) as shop:
         with facts(folder, seed) as known:
-            known["start_us"] = time.time_ns() // 1000
+            known["start_us"] = now_us()
             async with open_links(house.toxiproxy, house.guardian, shop.direct, contract, "by_hand", folder) as links:
                 path = house.scratch / "by_hand.plan.json"
                 write_plan(load_plan(shop, links.entrance, contract, scenario, seed, folder), path)

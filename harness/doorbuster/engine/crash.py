@@ -27,6 +27,7 @@ from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
 from doorbuster.engine.undriven import leave_undriven
+from doorbuster.host.clock import now_us
 from doorbuster.model.contract import Contract
 from doorbuster.model.crash import GENTLE, Crash
 from doorbuster.model.events import Judging, Progress
@@ -77,7 +78,7 @@ async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:
             # What the harness itself put there must survive also on a server that may lose what it said it had stored.
             await shop.connection.execute("checkpoint")
             shop.follow_log(folder)
-            known["start_us"] = time.time_ns() // 1000
+            known["start_us"] = now_us()
             recovery_s = stage.scenario.recovery_s
             stock = next(t.printed for t in shop.tables if t.name == contract.stock[0].table)
             entrance = await stack.enter_async_context(
@@ -111,7 +112,7 @@ async def _at_statements(stage: Stage, crash: Crash, server: Server) -> None:
     opened = open_shop(server, server.prefix + TEMPLATE, _name(stage), contract, first)
     async with opened as shop, AsyncExitStack() as stack:
         with facts(folder, stage.seed) as known, History(folder) as history:
-            known["start_us"] = time.time_ns() // 1000
+            known["start_us"] = now_us()
             await lengthen_ids(shop.connection)  # before the points bring sequences of their own, which count
             points = await install(shop.connection, shop.tables)
             entrance = await stack.enter_async_context(

@@ -25,6 +25,7 @@ from doorbuster.engine.links import open_entrance, shop_on
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
+from doorbuster.host.clock import now_us
 from doorbuster.model.contract import Contract
 from doorbuster.model.cut import Cut
 from doorbuster.model.events import Judging, Progress
@@ -70,7 +71,7 @@ async def run_cut(stage: Stage) -> None:
             done: list[CutDone] = []
             seen = _Seen()
             try:
-                known["start_us"] = time.time_ns() // 1000
+                known["start_us"] = now_us()
                 with History(folder) as history:
                     await _drive(stage, cut, shop, history, clean, done, seen)
             except (UnmatchedAnswer, StatementFailed, KeyError, ValueError) as problem:

@@ -1,11 +1,11 @@
 """What was done to a shop and when, written as it happens: for the report, and for whoever looks while it goes on."""
 
 import threading
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from doorbuster.host.clock import now_us
 from doorbuster.record.journal import Journal
 
 TEXT_FILE = "journal.txt"
@@ -32,7 +32,7 @@ class DrillJournal:
     def write(self, what: str, text: str, fault: str | None = None, kind: str | None = None, target: str | None = None,
               at_us: int | None = None) -> None:  # fmt: skip
         """One line: ``what`` is a word such as ``applied``, ``text`` says it to a person."""
-        at_us = time.time_ns() // 1000 if at_us is None else at_us
+        at_us = now_us() if at_us is None else at_us
         clock = datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         with self._lock:
             if self._closed:

@@ -1,9 +1,10 @@
 """A fault that acts, and that is healed whatever becomes of those who should heal it."""
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+
+from doorbuster.host.clock import now_us
 
 # How long after its time a fault may go on before the watchdog takes over from an event loop that does not come round.
 LATE_S = 10.0
@@ -39,7 +40,7 @@ class GuardedFault:
             if self._watchdog is not None:
                 self._watchdog.cancel()
             self._stack.close()
-            self.healed_us = self.healed_us or time.time_ns() // 1000
+            self.healed_us = self.healed_us or now_us()
 
     def _bite(self) -> None:
         if self.healed_us is None:

@@ -29,6 +29,7 @@ from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
 from doorbuster.engine.undriven import leave_undriven
+from doorbuster.host.clock import now_us
 from doorbuster.instrument.footprint import NOTHING, OPAQUE, Does, Footprint, footprint
 from doorbuster.instrument.yields import Yields, read_catalogue, read_yields
 from doorbuster.model.contract import Contract
@@ -58,7 +59,7 @@ async def run_interleave(stage: Stage) -> None:
             facts(stage.folder, stage.seed) as known, History(stage.folder) as history,
             Operations(stage.folder) as operations,
         ):  # fmt: skip
-            known["start_us"] = time.time_ns() // 1000
+            known["start_us"] = now_us()
             explored: list[Explored] = []
             gates, not_possible = Gates(), None
             try:

@@ -33,6 +33,7 @@ from doorbuster.engine.timeline import Targets, Timeline, whole
 from doorbuster.engine.undriven import leave_undriven
 from doorbuster.engine.waits import sampled
 from doorbuster.faults import Site
+from doorbuster.host.clock import now_us
 from doorbuster.host.ports import LOOPBACK, free_port
 from doorbuster.model.clock import Clock
 from doorbuster.model.contract import Contract
@@ -261,7 +262,7 @@ class _Listener:
         work = replace(self._plan.workload, buyers=max(1, worker["buyers"]))
         plan = replace(self._plan, part=part, share=(worker["number"], of), workload=work)
         # One that is merely silent may go on: then nothing of its share was surely never sent.
-        ended_us = worker["ended_us"] or time.time_ns() // 1000
+        ended_us = worker["ended_us"] or now_us()
         found = complete_history(plan, self._stage.folder, self._known["start_us"], ended_us)
         return (
             f"worker {worker['number'] + 1} of {of} was lost ({worker['dead']}): of its orders, {found.unknown:,} are "

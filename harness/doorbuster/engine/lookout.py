@@ -1,7 +1,6 @@
 """A lookout over the server beside the orders: sessions that hold what they should have let go, and its deadlocks."""
 
 import asyncio
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import asyncpg
 
 from doorbuster.drive import backstage
 from doorbuster.drive.sql_buyer import Target
+from doorbuster.host.clock import now_us
 from doorbuster.model.server import Server
 from doorbuster.postgres.connect import TROUBLE
 from doorbuster.record.journal import Journal
@@ -139,7 +139,7 @@ class Lookout:
 
 
 async def _held(connection: asyncpg.Connection, sessions: "list[asyncpg.Record]") -> list[_Seen]:
-    at_us = time.time_ns() // 1000
+    at_us = now_us()
     if not sessions:
         return []
     found = await connection.fetch(_LOCKS, [s["pid"] for s in sessions], list(_OURS))

@@ -10,6 +10,7 @@ from doorbuster.drive.buyer import buyers_of
 from doorbuster.drive.sql_buyer import AttemptEnd, Target
 from doorbuster.drive.workload import random_order, shelf_item
 from doorbuster.engine.shop import Shop
+from doorbuster.host.clock import now_us
 from doorbuster.model.contract import Contract
 from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
@@ -28,7 +29,7 @@ _ONE = Workload(arrivals="burst", buyers=1, stock=1000)
 def _ask_for(order: Order, folder: Path) -> None:
     """Write down what is wanted: where no tag tells, the order is known as the harness's by its key or its customer."""
     with Journal(folder, "requests", "probe") as requests, Journal(folder, "request_lines", "probe") as lines:
-        asked_us = time.time_ns() // 1000
+        asked_us = now_us()
         requests.append([order.order_key, order.customer, order.total, order.order_class, PHASE, None, asked_us])
         for number, line in enumerate(order.lines):
             lines.append([order.order_key, number, line.product, line.quantity, line.price])
@@ -52,10 +53,10 @@ async def probe(shop: Shop, entrance: Target, contract: Contract, seed: int, fol
         with Journal(folder, "probes") as journal:
             while True:
                 number += 1
-                invoked_us = time.time_ns() // 1000
+                invoked_us = now_us()
                 end: AttemptEnd = await buyer.attempt(order, number)
                 journal.append([
-                    number, order.order_key, item.product, invoked_us, time.time_ns() // 1000, end.outcome.value,
+                    number, order.order_key, item.product, invoked_us, now_us(), end.outcome.value,
                     end.code, end.message, int(RECOVERY_S * 1_000_000),
                 ])  # fmt: skip
                 if end.outcome is Outcome.OK or time.monotonic() > deadline:

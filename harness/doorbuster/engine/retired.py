@@ -1,6 +1,5 @@
 """Endpoints that a contract lists as retired: each is asked once, while no buyer is there, and must refuse."""
 
-import time
 from pathlib import Path
 from random import Random
 
@@ -12,6 +11,7 @@ from doorbuster.drive.patience import in_time
 from doorbuster.drive.sql_buyer import Target
 from doorbuster.drive.stateful.sitting import PHASE, Counterpart
 from doorbuster.drive.workload import random_order, shelf_item
+from doorbuster.host.clock import now_us
 from doorbuster.model.order import Line
 from doorbuster.model.scenario import Workload
 from doorbuster.record.journal import Journal
@@ -40,10 +40,10 @@ async def ask_retired(there: Counterpart, entrance: Target, patience_s: float, f
             order = random_order(_ONE, [item], Random(f"retired {number}"))
             values = {**order_values(order, 0), "order_id": placed}
             request = compile_request(step, step.url).request(order, values)
-            invoked_us = time.time_ns() // 1000
+            invoked_us = now_us()
             status, message = await _asked(request, entrance, patience_s)
             endpoint = f"{step.method.upper()} {step.url}"
-            journal.append([endpoint, item.product, invoked_us, time.time_ns() // 1000, status, message])
+            journal.append([endpoint, item.product, invoked_us, now_us(), status, message])
 
 
 async def _placed(there: Counterpart) -> Verbatim | str | None:

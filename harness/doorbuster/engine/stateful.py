@@ -27,6 +27,7 @@ from doorbuster.engine.retired import ask_retired
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
+from doorbuster.host.clock import now_us
 from doorbuster.model.contract import OperationKind
 from doorbuster.model.events import Judging, Progress
 from doorbuster.model.stateful import Stateful
@@ -51,7 +52,7 @@ async def run_stateful(stage: Stage) -> None:
     started = time.monotonic()
     async with open_shop(house.server, house.template, name, contract, []) as shop:
         with facts(stage.folder, stage.seed) as known:
-            known["start_us"] = time.time_ns() // 1000
+            known["start_us"] = now_us()
             try:
                 known.update(await _drive(stage, shop))
             except UnmatchedAnswer as problem:

@@ -20,6 +20,7 @@ from doorbuster.config.toml_file import validated
 from doorbuster.engine.failures import explain
 from doorbuster.engine.loading import Job
 from doorbuster.engine.proofs import proofs
+from doorbuster.host.clock import set_clock, stepped_us
 from doorbuster.judge.judge import FACTS, judge_scenario
 from doorbuster.model.check import CheckText
 from doorbuster.model.contract import Contract
@@ -129,6 +130,7 @@ def facts(folder: Path, seed: int) -> Iterator[dict[str, Any]]:
 
     A run that breaks off in the middle says so in ``broken_off``: what its buyers then met tells nothing of the shop.
     """
+    set_clock()
     known: dict[str, Any] = {"seed": seed, "start_us": 0, "duration_s": 0.0, "unobservable": "the log was not read"}
     began = time.monotonic()
     try:
@@ -138,4 +140,5 @@ def facts(folder: Path, seed: int) -> Iterator[dict[str, Any]]:
         known["duration_s"] = known["duration_s"] or round(time.monotonic() - began, 3)
         raise
     finally:
+        known["clock_stepped_us"] = stepped_us()
         (folder / FACTS).write_text(json.dumps(known))

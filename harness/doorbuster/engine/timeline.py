@@ -1,7 +1,6 @@
 """Faults on their schedule, each healed on every way out."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from doorbuster.engine.drill_journal import DrillJournal
 from doorbuster.engine.faults import fault_of, target_of
 from doorbuster.engine.guarded import GuardedFault
 from doorbuster.faults import CannotBreak, Site, SiteFault
+from doorbuster.host.clock import now_us
 from doorbuster.model.fault import FaultPlan, FaultWindow
 from doorbuster.network.adapter import Proxy
 from doorbuster.network.faults import Fault, applied
@@ -23,23 +23,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One stretch in which a fault is to be on, in seconds from the release of the buyers."""
+    """One stretch in which a fault is to be on, in seconds from the release of the buyers.
+
+    Where it takes time to act, as on a busy machine, it goes on for as long after its end, up to ``latest_s``.
+    """
 
     plan: FaultPlan
     start_s: float
     end_s: float
     pulse: int = 0
+    latest_s: float = 0.0
+
+    def until_s(self, acts_s: float) -> float:
+        """When it is to end, if it acts from ``acts_s`` on."""
+        return max(self.end_s, min(acts_s + self.end_s - self.start_s, self.latest_s))
 
 
 def stretches(plans: Sequence[FaultPlan]) -> list[Stretch]:
     """All stretches, by their start: one a fault, or one a pulse."""
-    return sorted((s for plan in plans for s in _stretches(plan)), key=lambda s: s.start_s)
+    return sorted((s for plan in plans for s in _stretches(plan, plans)), key=lambda s: s.start_s)
 
 
-def _stretches(plan: FaultPlan) -> Iterator[Stretch]:
+def _stretches(plan: FaultPlan, plans: Sequence[FaultPlan]) -> Iterator[Stretch]:
     end_s = plan.start_s + plan.duration_s
     if plan.pulse_s is None or plan.every_s is None:
-        yield Stretch(plan, plan.start_s, end_s)
+        following = (other.start_s for other in plans if other.start_s >= end_s)
+        yield Stretch(plan, plan.start_s, end_s, latest_s=min(following, default=end_s + plan.duration_s))
         return
     for number in count():
         start_s = plan.start_s + number * plan.every_s
@@ -114,18 +123,19 @@ class Timeline:
         await _sleep_until(start_us, stretch.start_s)
         plan = stretch.plan
         fault = fault_of(plan).pulse(stretch.pulse)
-        applied_us = time.time_ns() // 1000
+        applied_us = now_us()
         try:
             guarded = GuardedFault(self._targets.acting(plan, fault), lambda: self._note(plan, "watchdog", _LATE))
             try:
                 # Toxiproxy and the server answer in milliseconds, but in seconds where one hangs: not in this thread.
-                await whole(lambda: guarded.apply(stretch.end_s - (applied_us - start_us) / 1e6))
+                await whole(lambda: guarded.apply(stretch.end_s - stretch.start_s))
+                acts_s = (now_us() - start_us) / 1e6
                 self._begin(plan, fault, applied_us)
-                await _sleep_until(start_us, stretch.end_s)
+                await _sleep_until(start_us, stretch.until_s(acts_s))
             finally:
                 await whole(guarded.heal)
                 if guarded.acted:
-                    self._end(plan, applied_us, guarded.healed_us or time.time_ns() // 1000, windows)
+                    self._end(plan, applied_us, guarded.healed_us or now_us(), windows)
         except CannotBreak as reason:
             self._note(plan, "unavailable", str(reason))
 
@@ -162,4 +172,4 @@ async def whole(work: Callable[[], T]) -> T:
 
 
 async def _sleep_until(start_us: int, at_s: float) -> None:
-    await asyncio.sleep(max(0.0, at_s - (time.time_ns() // 1000 - start_us) / 1e6))
+    await asyncio.sleep(max(0.0, at_s - (now_us() - start_us) / 1e6))

@@ -11,6 +11,7 @@ import asyncpg
 from doorbuster.drive import backstage
 from doorbuster.engine.shop import Shop
 from doorbuster.engine.stage import Stage
+from doorbuster.host.clock import now_us
 from doorbuster.model.server import Server
 from doorbuster.record.catalogue import Table
 from doorbuster.record.journal import Journal
@@ -81,7 +82,7 @@ async def _keep_sampling(stage: Stage, shop: Shop) -> None:
 
 async def _take(connection: asyncpg.Connection, journal: Journal, sample: str, products: set[str]) -> int:
     found = await connection.fetch(sample)
-    at_us = time.time_ns() // 1000
+    at_us = now_us()
     for row in found:
         what, relation, key = None, row["relation"], row["key"]
         if relation is not None:

@@ -37,6 +37,9 @@ from doorbuster.record.final_state import SNAPSHOT
 FACTS = "facts.json"
 # What availability checks rest on: that the harness did its own work to the end.
 HARNESS = "harness"
+# And those that compare the server's clock with ours: that nobody sets the clock. A smaller step is taken for none.
+CLOCK = "clock"
+STEP_US = 100_000
 
 
 def judge_scenario(
@@ -119,7 +122,7 @@ def _judge(
     create_waits(connection)
     aborted_by = facts.get("aborted_by")
     phases = phase_results(connection, scenario, was_cut_short=aborted_by is not None)
-    blind = blind_spots(connection)
+    blind = blind_spots(connection) | _stepped_clock(facts)
     if facts.get("broken_off") is not None:
         blind[HARNESS] = f"the harness itself failed in the middle: {facts['broken_off']}"
     # What buyers met after the harness had failed is no measure of the shop.
@@ -187,6 +190,14 @@ def conclude(
     if any(f.marks == 0 for f in faults) or any(t.status is ThresholdStatus.UNEXERCISED for t in thresholds):
         return Verdict.INCONCLUSIVE
     return Verdict.SLOW if violated else Verdict.PASS
+
+
+def _stepped_clock(facts: Mapping[str, Any]) -> dict[str, str]:
+    """What checks cannot rest on where the wall clock was set during the scenario, and the server's with it."""
+    stepped_us = int(facts.get("clock_stepped_us", 0))
+    if abs(stepped_us) <= STEP_US:
+        return {}
+    return {CLOCK: f"the wall clock was set by {stepped_us / 1000:+,.0f} ms during the scenario"}
 
 
 def _blind(

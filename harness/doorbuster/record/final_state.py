@@ -3,7 +3,6 @@
 What lay between nobody saw. So the judge takes from it only what the final state alone can prove wrong.
 """
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import duckdb
 
+from doorbuster.host.clock import now_us
 from doorbuster.record.catalogue import Column, Table
 from doorbuster.record.seal import quoted, write_parquet
 
@@ -36,7 +36,7 @@ def write_states(first: Rows, last: Rows, folder: Path) -> None:
     gone = [("DELETE", *row) for row in (was - remains).elements()]
     come = [("INSERT", *row) for row in (remains - was).elements()]
     changes = [(1, "INSERT", *row) for row in first] + [(2, *change) for change in gone + come]
-    now_us = time.time_ns() // 1000
+    at_us = now_us()
     with duckdb.connect() as connection:
         connection.execute("create table changes (commit bigint, seq bigint, op text, relation text, data text)")
         if changes:
@@ -48,7 +48,7 @@ def write_states(first: Rows, last: Rows, folder: Path) -> None:
         commits = " union all ".join(
             f"select {number}::bigint as commit, {quoted(SNAPSHOT)} as lsn, 0::bigint as xid, "
             f"{ts_us}::bigint as ts_us, null::bigint as attempt, {tag}::varchar as tag"
-            for number, ts_us, tag in ((1, 0, "'stock'"), (2, now_us, "null"))
+            for number, ts_us, tag in ((1, 0, "'stock'"), (2, at_us, "null"))
         )
         write_parquet(connection, commits, folder / "commits.parquet")
 

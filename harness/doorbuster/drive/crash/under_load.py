@@ -16,6 +16,7 @@ from doorbuster.drive.history import History, Met
 from doorbuster.drive.sessions import sessions_of
 from doorbuster.drive.sql_buyer import AttemptEnd, Target
 from doorbuster.drive.workload import ShelfItem, random_order
+from doorbuster.host.clock import now_us
 from doorbuster.model.contract import Contract
 from doorbuster.model.crash import Crash, LoadKind
 from doorbuster.model.order import Order
@@ -111,7 +112,7 @@ class CrashLoad:
             await _whole(self._server.restart)
         else:
             await self._break_session(kind)
-        up_us, up = time.time_ns() // 1000, time.monotonic()
+        up_us, up = now_us(), time.monotonic()
         self._good_order.clear()
         self._healed = self._begun
         self._up.set()
@@ -135,7 +136,7 @@ class CrashLoad:
         try:
             await control.execute(f"begin; lock table {self._stock_table} in exclusive mode")
             pid = await self._at_work(control)
-            self._broken_us, self._broken = time.time_ns() // 1000, time.monotonic()
+            self._broken_us, self._broken = now_us(), time.monotonic()
             if kind == "cancel":
                 await control.execute("select pg_cancel_backend($1)", pid)
             elif kind == "terminate":
@@ -182,7 +183,7 @@ class CrashLoad:
             return
 
     async def _break(self) -> None:
-        self._broken_us, self._broken = time.time_ns() // 1000, time.monotonic()
+        self._broken_us, self._broken = now_us(), time.monotonic()
         # Buyers are told nothing: they go on, and are in the middle of an order when it happens.
         await _whole(self._server.kill)
         self._up.clear()

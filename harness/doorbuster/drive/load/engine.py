@@ -22,7 +22,7 @@ from doorbuster.drive.operations import Operations
 from doorbuster.drive.sql_buyer import AttemptEnd
 from doorbuster.drive.workload import BURST, CLOSED, Due, Orders, ShelfItem, burst_round, shelf, timetable
 from doorbuster.host.alarm import Alarm
-from doorbuster.host.clock import moment
+from doorbuster.host.clock import moment, now_us
 from doorbuster.model.outcome import Outcome
 from doorbuster.model.rates import expected_orders
 from doorbuster.record.journal import Journal
@@ -110,7 +110,7 @@ class LoadEngine:
 
     async def _drive(self) -> None:
         self._start_us = await self._release()
-        self._start_monotonic = time.monotonic() + (self._start_us - time.time_ns() // 1000) / 1e6
+        self._start_monotonic = time.monotonic() + (self._start_us - now_us()) / 1e6
         work = self._plan.workload.arrivals
         if work == BURST:
             await self._sleep_until(self._start_monotonic)
@@ -259,7 +259,7 @@ class LoadEngine:
     async def _place(self, buyer: int, number: int, due: Due) -> None:
         """Place one order, with retries as the shop's client makes them."""
         rules = self._plan.contract.buyer
-        started_us, started = time.time_ns() // 1000, time.monotonic()
+        started_us, started = now_us(), time.monotonic()
         if self._backstage.is_needed and not await self._backstage.has_prepared(due.order):
             return
         self._write_request(due, started_us)
@@ -321,7 +321,7 @@ class LoadEngine:
 
 
 async def _in_a_moment() -> int:
-    return time.time_ns() // 1000 + int(LEAD_S * 1e6)
+    return now_us() + int(LEAD_S * 1e6)
 
 
 def closed_orders(plan: Plan, items: Sequence[ShelfItem]) -> Orders:

@@ -6,7 +6,6 @@ in a thread started behind gevent's back; finished orders come over in batches, 
 
 import asyncio
 import gc
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +23,7 @@ from doorbuster.drive.load.engine import LEAD_S, LoadEngine
 from doorbuster.drive.load.live import Done, LiveFigures
 from doorbuster.drive.load.locust_counts import count_in_locust
 from doorbuster.drive.load.plan import Plan
+from doorbuster.host.clock import now_us
 
 REPORT_S = 0.2
 GARBAGE = (20_000, 20, 50)
@@ -116,7 +116,7 @@ class Bridge:
             assert self._opening is not None
             self._start_us = await self._opening
         else:
-            self._start_us = time.time_ns() // 1000 + int(LEAD_S * 1e6)
+            self._start_us = now_us() + int(LEAD_S * 1e6)
             self._put({"event": "started", "start_us": self._start_us})
         return self._start_us
 
@@ -145,7 +145,7 @@ class Bridge:
                 self.finished.set()
 
     def _abort_if_broken(self) -> None:
-        at_s = (time.time_ns() // 1000 - self._start_us) / 1e6
+        at_s = (now_us() - self._start_us) / 1e6
         found = self._figures.broken(self._thresholds, at_s)
         if found is not None:
             self._thresholds = []

@@ -35,6 +35,7 @@ from doorbuster.drive.load.crew import Crew
 from doorbuster.drive.load.live import LiveFigures
 from doorbuster.drive.load.locust_bridge import REPORT_S, Bridge, Tell, aborted
 from doorbuster.drive.load.plan import ANY_HOST, EVENTS_VARIABLE, SERIES, Plan, parse_plan
+from doorbuster.host.clock import now_us
 from doorbuster.host.process_table import ProcessId, identify, is_alive, this_boot
 from doorbuster.model.clock import Clock, drifted, measured
 
@@ -160,14 +161,14 @@ class Master:
 
     def _clock(self, msg: Any, **_: Any) -> None:
         self._crew.heard(msg.node_id, time.monotonic())
-        self._send(_CLOCK, {"sent": msg.data["sent"], "at": time.time_ns() // 1000}, msg.node_id)
+        self._send(_CLOCK, {"sent": msg.data["sent"], "at": now_us()}, msg.node_id)
 
     def _ready(self, msg: Any, **_: Any) -> None:
         worker = self._crew.heard(msg.node_id, time.monotonic())
         if worker is not None:
             worker.is_ready, worker.buyers, worker.clock = True, msg.data["buyers"], Clock(*msg.data["clock"])
         if self._crew.is_ready and not self._start_us:
-            self._start_us = time.time_ns() // 1000 + int(LEAD_S * 1e6)
+            self._start_us = now_us() + int(LEAD_S * 1e6)
             for one in self._crew.alive:
                 self._send(_GO, {"start_us": self._start_us - one.clock.offset_us}, one.client)
             self._tell({"event": "started", "start_us": self._start_us})
@@ -218,9 +219,9 @@ class Master:
 
     def _report(self, crew: Crew) -> list[dict[str, Any]]:
         """The crew's, with instants of the wall clock."""
-        now_us, now_s = time.time_ns() // 1000, time.monotonic()
+        at_us, at_s = now_us(), time.monotonic()
         return [
-            {**told, "ended_us": None if told["ended_s"] is None else now_us - int((now_s - told["ended_s"]) * 1e6)}
+            {**told, "ended_us": None if told["ended_s"] is None else at_us - int((at_s - told["ended_s"]) * 1e6)}
             for told in crew.report()
         ]
 
@@ -235,7 +236,7 @@ class Master:
         }  # fmt: skip
 
     def _abort_if_broken(self) -> None:
-        at_s = (time.time_ns() // 1000 - self._start_us) / 1e6 if self._start_us else 0.0
+        at_s = (now_us() - self._start_us) / 1e6 if self._start_us else 0.0
         found = self._figures.broken(self._thresholds, at_s)
         if found is not None:
             self._thresholds = []
@@ -346,9 +347,9 @@ class Apprentice:
             return Clock()
         exchanges = []
         for _ in range(EXCHANGES):
-            sent = time.time_ns() // 1000
+            sent = now_us()
             answer = self._ask(_CLOCK, {"sent": sent}, _CLOCK)
-            exchanges.append((sent, int(answer["at"]), time.time_ns() // 1000))
+            exchanges.append((sent, int(answer["at"]), now_us()))
         return measured(exchanges)
 
     def _send(self, kind: str, data: dict[str, Any]) -> None:

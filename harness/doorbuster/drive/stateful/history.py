@@ -8,6 +8,7 @@ from typing import Self
 
 from doorbuster.drive.buyer import Buyer
 from doorbuster.drive.sql_buyer import AttemptEnd
+from doorbuster.host.clock import now_us
 from doorbuster.model.order import Order
 from doorbuster.record.journal import Journal
 
@@ -34,7 +35,7 @@ class History:
     def request(self, order: Order, phase: str) -> None:
         """Write down what is wanted, before it is asked for."""
         self.orders += 1
-        started_us = time.time_ns() // 1000
+        started_us = now_us()
         self._requests.append(
             [order.order_key, order.customer, order.total, order.order_class, phase, None, started_us]
         )
@@ -60,9 +61,9 @@ class History:
         """
         self._number += 1
         attempt = self._number
-        invoked_us, invoked_ns = time.time_ns() // 1000, time.monotonic_ns()
+        invoked_us, invoked_ns = now_us(), time.monotonic_ns()
         end = await buyer.attempt(order, attempt)
-        duration_us, returned_us = (time.monotonic_ns() - invoked_ns) // 1000, time.time_ns() // 1000
+        duration_us, returned_us = (time.monotonic_ns() - invoked_ns) // 1000, now_us()
         self._attempts.append([
             attempt, recorded_as or order.order_key, try_no, number, phase, None, invoked_us, returned_us, duration_us,
             end.outcome.value, end.order_id, end.code, end.message, end.backend_pid,
