@@ -11,14 +11,16 @@ def plan(start_s: float, duration_s: float, **more: float) -> FaultPlan:
 
 @pytest.mark.parametrize(("acts_s", "until_s"), [(2.0, 3.0), (2.4, 3.4), (9.0, 4.0)])
 def test_a_fault_that_acts_late_goes_on_for_as_long_but_not_into_the_next(acts_s: float, until_s: float) -> None:
-    first, last = stretches([plan(4, 1), plan(2, 1)])
+    plans = [plan(4, 1), plan(2, 1)]
+    (last,), (first,) = (list(stretches(one, plans)) for one in plans)
     assert first.until_s(acts_s) == pytest.approx(until_s)
     assert last.until_s(4.5) == 5.5
     assert last.until_s(60) == 6  # by its duration at most
 
 
 def test_pulses_keep_to_their_timetable() -> None:
-    pulses = stretches([plan(1, 1, pulse_s=0.2, every_s=0.5)])
+    one = plan(1, 1, pulse_s=0.2, every_s=0.5)
+    pulses = list(stretches(one, [one]))
     assert [(p.start_s, p.end_s, p.pulse) for p in pulses] == [(1, 1.2, 0), (1.5, 1.7, 1)]
     assert [p.until_s(p.start_s + 0.15) for p in pulses] == [1.2, 1.7]
 

@@ -39,12 +39,8 @@ class Stretch:
         return max(self.end_s, min(acts_s + self.end_s - self.start_s, self.latest_s))
 
 
-def stretches(plans: Sequence[FaultPlan]) -> list[Stretch]:
-    """All stretches, by their start: one a fault, or one a pulse."""
-    return sorted((s for plan in plans for s in _stretches(plan, plans)), key=lambda s: s.start_s)
-
-
-def _stretches(plan: FaultPlan, plans: Sequence[FaultPlan]) -> Iterator[Stretch]:
+def stretches(plan: FaultPlan, plans: Sequence[FaultPlan]) -> Iterator[Stretch]:
+    """The stretches of one of ``plans``: one, or one a pulse."""
     end_s = plan.start_s + plan.duration_s
     if plan.pulse_s is None or plan.every_s is None:
         following = (other.start_s for other in plans if other.start_s >= end_s)
@@ -116,11 +112,17 @@ class Timeline:
         """Play all faults; ``start_us`` is the release of the buyers on the wall clock."""
         with Journal(self._folder, "fault_windows") as windows:
             async with asyncio.TaskGroup() as group:
-                for stretch in stretches(self._plans):
-                    group.create_task(self._play(stretch, start_us, windows))
+                for plan in self._plans:
+                    group.create_task(self._play_all(plan, start_us, windows))
+
+    async def _play_all(self, plan: FaultPlan, start_us: int, windows: Journal) -> None:
+        """One pulse after the other: where a busy machine heals one late, the next waits for it, or is missed."""
+        for stretch in stretches(plan, self._plans):
+            await _sleep_until(start_us, stretch.start_s)
+            if stretch.pulse == 0 or (now_us() - start_us) / 1e6 < stretch.end_s:
+                await self._play(stretch, start_us, windows)
 
     async def _play(self, stretch: Stretch, start_us: int, windows: Journal) -> None:
-        await _sleep_until(start_us, stretch.start_s)
         plan = stretch.plan
         fault = fault_of(plan).pulse(stretch.pulse)
         applied_us = now_us()

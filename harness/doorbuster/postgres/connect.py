@@ -10,6 +10,7 @@ from urllib.parse import quote
 import asyncpg
 
 CONNECT_S = 15.0
+TRIES, AGAIN_S = 3, 0.2
 # What asyncpg raises where the server refuses, or where it or the line to it is gone. The last: the server said on its
 # own that it ends the session, and the line's end has not come yet.
 TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -31,11 +32,21 @@ def redacted(text: str) -> str:
 async def connect(dsn: str, **settings: str) -> asyncpg.Connection:
     """A connection named "doorbuster" with these server settings; the caller closes it.
 
+    A server that hangs up before it has said anything is asked again: on a crowded machine that happens, and nothing
+    was done yet. One that is gone refuses the next try.
+
     Raises:
         OSError, TimeoutError, asyncpg.PostgresError: no connection within 15 s.
     """
     settings = {"application_name": "doorbuster", **settings}
-    return await asyncpg.connect(dsn, timeout=CONNECT_S, server_settings=settings)
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return await asyncpg.connect(dsn, timeout=CONNECT_S, server_settings=settings)
+        except asyncpg.ConnectionDoesNotExistError:
+            if not tries_left:
+                raise
+            await asyncio.sleep(AGAIN_S)
+    raise AssertionError
 
 
 def set_password(dsn: str, password: str) -> None:
