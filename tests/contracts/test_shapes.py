@@ -38,11 +38,14 @@ FIXED_SEQUENCES = {"examples": 1, "steps": 1, "crowds": 0}
 REQUIRED = ["oversold", "conservation", "partial_order", "lost_order", "ghost_order"]
 
 
-def one_switch(judged: Judge, shape: str, form: str) -> ScenarioResult:
+def one_switch_of(crowd: str) -> dict[str, Any]:
     """Every schedule of two buyers with at most one forced switch, and nothing that is left to chance."""
+    return {"crowds": [crowd], "preemptions": 1, "exhaust": 0, "overlaps": 0}
+
+
+def one_switch(judged: Judge, shape: str, form: str) -> ScenarioResult:
     crowd, check = RACES[shape]
-    settings: dict[str, Any] = {"crowds": [crowd], "preemptions": 1, "exhaust": 0, "overlaps": 0}
-    return judged(example(shape, form), "interleave", interleave=settings, checks={"require": [check]})
+    return judged(example(shape, form), "interleave", interleave=one_switch_of(crowd), checks={"require": [check]})
 
 
 @pytest.mark.parametrize("shape", sorted(ALONE.keys() | RACES.keys()))

@@ -72,7 +72,7 @@ def init_on(
     try:
         told = [os.path.relpath(file, wish.out.parent.resolve()) for file in files]
         wish.out.write_text(contract_text(found, wish.name, told, _role(files) if on_supabase else None))
-        tell(f"places orders by {found.called}; {found.effects.why['stock']} in {found.effects.stock['table']}")
+        tell(f"places orders by {found.called}; {found.effects.why['stock']} in {found.effects.stock[0]['table']}")
         for note in found.doubts:
             tell(f"look at this: {note}")
         return _proved(server, template, wish.out)

@@ -8,11 +8,13 @@ import asyncpg
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; ``kind`` is its type as PostgreSQL prints it. ``needed``: an INSERT has to give it."""
+    """A column; ``kind`` is its type as PostgreSQL prints it. ``needed``: an INSERT has to give it; ``always``: it may
+    not, for the column is always generated."""
 
     name: str
     kind: str
     needed: bool
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ where c.relkind in ('r', 'p') and {_OURS} order by c.oid
 """
 _COLUMNS = """
 select a.attrelid, a.attname::text as name, format_type(a.atttypid, null) as kind,
-       a.attnotnull and not a.atthasdef and a.attidentity = '' and a.attgenerated = '' as needed
+       a.attnotnull and not a.atthasdef and a.attidentity = '' and a.attgenerated = '' as needed,
+       a.attidentity = 'a' as always
 from pg_attribute a where a.attrelid = any($1::oid[]) and a.attnum > 0 and not a.attisdropped order by a.attnum
 """
 _REFERENCES = """
@@ -137,7 +140,10 @@ async def survey(connection: asyncpg.Connection) -> Survey:
         tuple(
             Table(
                 row["name"],
-                tuple(Column(c["name"], c["kind"], c["needed"]) for c in columns if c["attrelid"] == row["oid"]),
+                tuple(
+                    Column(c["name"], c["kind"], c["needed"], c["always"])
+                    for c in columns if c["attrelid"] == row["oid"]
+                ),
                 tuple(row["key"]),
                 {r["name"]: (r["target"], r["target_column"]) for r in references if r["conrelid"] == row["oid"]},
                 tuple(row["uniques"]),

@@ -1,6 +1,7 @@
 """How a function is called: arguments by their names and types, documents by the keys that its text reads of them."""
 
 import re
+from collections.abc import Collection, Mapping
 
 from doorbuster.engine.guess.names import quoted, role_of, snake
 from doorbuster.engine.guess.texts import Text
@@ -11,13 +12,21 @@ _LINE = {"product": "l.product", "quantity": "l.quantity", "price": "l.price"}
 _DOCUMENTS = ("json", "jsonb")
 
 
-def call_sql(function: Function, text: Text, survey: Survey, product: str) -> tuple[str, list[str]]:
-    """The statement that places an order, and what was guessed, argument by argument; ``product`` is its id's type."""
+def call_sql(
+    function: Function, text: Text, survey: Survey, product: str, keys: Collection[str] = (),
+    known: Mapping[str, str] | None = None,
+) -> tuple[str, list[str]]:  # fmt: skip
+    """The statement that places an order, and what was guessed, argument by argument.
+
+    ``product`` is its id's type; ``keys`` are the columns that it fills: what is named like them is the product, too.
+    ``known`` are values for arguments of these names.
+    """
+    product_names = {snake(key) for key in keys}
     pieces, notes = [], []
     named = all(a.name for a in function.arguments if a.given) and not function.is_procedure
     skipped = False
     for number, argument in enumerate((a for a in function.arguments if a.given), 1):
-        value = _value(argument, function, text, survey, product)
+        value = (known or {}).get(snake(argument.name)) or _value(argument, text, survey, product, product_names)
         if value is None and argument.has_default and named:
             skipped = True
             continue
@@ -42,12 +51,16 @@ def _told(value: str | None) -> str:
     return "taken for " + " and ".join(f":{name}" for name in names)
 
 
-def _value(argument: Argument, function: Function, text: Text, survey: Survey, product: str) -> str | None:
+def _value(
+    argument: Argument, text: Text, survey: Survey, product: str, product_names: Collection[str]
+) -> str | None:
     kind, role = argument.kind, role_of(argument.name)
     if kind in _DOCUMENTS:
         return _document(argument, text, product)
     if kind.endswith("[]"):
-        return _array(argument, text, survey, product)
+        return _array(argument, text, survey, product, product_names)
+    if snake(argument.name) in product_names:
+        return f":product::{kind}"
     if role in ("order_key", "customer"):
         return f":{role}::{kind}"
     if role == "quantity" or (role == "total" and kind in ("integer", "smallint", "bigint")):
@@ -61,7 +74,9 @@ def _value(argument: Argument, function: Function, text: Text, survey: Survey, p
     return None
 
 
-def _array(argument: Argument, text: Text, survey: Survey, product: str) -> str | None:
+def _array(
+    argument: Argument, text: Text, survey: Survey, product: str, product_names: Collection[str]
+) -> str | None:
     kind = argument.kind.removesuffix("[]")
     record = _RECORD.format(product=product)
     if kind in _DOCUMENTS:
@@ -71,8 +86,8 @@ def _array(argument: Argument, text: Text, survey: Survey, product: str) -> str 
         values = [_LINE.get(role or "", "null") + _cast(role, of) for role, of in attributes]
         row = f"({', '.join(values)})" if len(values) > 1 else f"row({values[0]})"
         return f"array(select {row}::{kind} from {record})"
-    role = role_of(re.sub(r"s$", "", argument.name))
-    column = _LINE.get(role or "")
+    single = re.sub(r"s$", "", snake(argument.name))
+    column = _LINE["product"] if single in product_names else _LINE.get(role_of(single) or "")
     return f"array(select {column}::{kind} from {record})" if column else None
 
 

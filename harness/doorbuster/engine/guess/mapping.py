@@ -1,5 +1,6 @@
 """Where the effects of an order are: read off the rows that a trial order of three units changed and added."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,7 +18,7 @@ Mapping_ = dict[str, str]
 class Effects:
     """The mappings as a contract has them, with why; ``order_id`` is that of the trial's order, as text."""
 
-    stock: Mapping_
+    stock: tuple[Mapping_, ...]
     orders: Mapping_ | None
     lines: Mapping_
     movements: Mapping_ | None
@@ -25,25 +26,99 @@ class Effects:
     why: Mapping[str, str]
 
 
-def read_effects(survey: Survey, seen: Seen, product: str) -> Effects | None:
-    """The mappings that explain what the trial did; None where no stock fell or no line was written."""
-    stock = next(_stocks(survey, seen, product), None)
-    if stock is None:
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """Where units went from, and where to: mappings, and why the stock's is believed."""
+
+    stock: tuple[Mapping_, ...]
+    lines: Mapping_
+    why: str
+    lines_why: str = ""
+
+
+def read_effects(survey: Survey, seen: Seen, product: str, capacity: Mapping[str, str] | None = None) -> Effects | None:
+    """The mappings that explain what the trial did; None where no stock fell or no line was written.
+
+    ``capacity`` is the mapping of what was put on the shelf, where nothing else could be the stock.
+    """
+    sale = (
+        _from_a_column(survey, seen, product) or _from_rows(survey, seen, product)
+        or _from_a_ledger(survey, seen, product) or _from_a_capacity(survey, seen, product, capacity)
+    )  # fmt: skip
+    if sale is None:
         return None
-    lines = next(_lines(survey, seen, product, stock["table"]), None)
-    if lines is None:
-        return None
+    lines = dict(sale.lines)
     line_table, line_row = _table_row(survey, seen, lines["table"])
     order_table, order_row, link = _order_of(survey, seen, line_table, line_row)
-    lines["order"] = quoted(link)
+    if "sql" not in lines:
+        lines["order"] = quoted(link)
     order_id = str(line_row[link])
     orders = _orders(order_table, order_row) if order_table else None
     movements = next(_movements(survey, seen, product, lines["table"], order_id), None)
-    why = {
-        "stock": f"{stock['quantity']} fell by {UNITS}",
-        "lines": f"a new row with {lines['product']} {product} and {lines['quantity']} {UNITS}",
-    }
-    return Effects(stock, orders, lines, movements, order_id, why)
+    told = f"a new row with {lines['product']} {product} and {lines['quantity']} {UNITS}"
+    why = {"stock": sale.why, "lines": sale.lines_why or told}
+    return Effects(sale.stock, orders, lines, movements, order_id, why)
+
+
+def _from_a_column(survey: Survey, seen: Seen, product: str) -> Sale | None:
+    stock = next(_stocks(survey, seen, product), None)
+    if stock is None:
+        return None
+    why = f"{stock['quantity']} fell by {UNITS}"
+    lines = next(_lines(survey, seen, product, stock["table"]), None)
+    if lines is not None:
+        return Sale((stock,), lines, why)
+    document = next(_json_lines(survey, seen, product), None)
+    return Sale((stock,), document, why, "a document of lines in the new row, read by a query") if document else None
+
+
+def _from_rows(survey: Survey, seen: Seen, product: str) -> Sale | None:
+    """Rows that each were a unit: so many that were free point to one thing now."""
+    for name, gone in seen.removed.items():
+        table, taken = survey.table(name), seen.added.get(name, ())
+        if table is None or len(gone) != UNITS or len(taken) != UNITS:
+            continue
+        of = _product_column(table, taken[0], product, "")
+        owners = [c for c in table.references if {row[c] for row in gone} == {None}
+                  and len({row[c] for row in taken} - {None}) == 1]  # fmt: skip
+        if of is None or not owners:
+            continue
+        unit = {"table": name, "product": quoted(of), "quantity": "1"}
+        owner = quoted(owners[0])
+        return Sale(
+            ({**unit, "live": f"{owner} is null"},),
+            {"table": name, "order": owner, **unit, "live": f"{owner} is not null"},
+            f"{UNITS} rows that were free have {owner} now", f"each row with {owner} is a unit that was sold",
+        )  # fmt: skip
+    return None
+
+
+def _from_a_ledger(survey: Survey, seen: Seen, product: str) -> Sale | None:
+    """Nothing was changed, but a row with as many units less was added."""
+    moved = None if seen.removed else next(_movements(survey, seen, product, "", ""), None)
+    lines = next(_lines(survey, seen, product, ""), None) if moved else None
+    if moved is None or lines is None:
+        return None
+    stock = {"table": moved["table"], "product": moved["product"], "quantity": moved["change"]}
+    return Sale((stock,), lines, f"the sum of {moved['change']} fell by {UNITS}")
+
+
+def _from_a_capacity(
+    survey: Survey, seen: Seen, product: str, capacity: Mapping[str, str] | None
+) -> Sale | None:
+    """Nothing fell at all: what is left is what there is less what is booked."""
+    lines = None if seen.removed or capacity is None else next(_lines(survey, seen, product, capacity["table"]), None)
+    if capacity is None or lines is None:
+        return None
+    booked = {"table": lines["table"], "product": lines["product"], "quantity": f"-{lines['quantity']}"}
+    why = f"what is left is written down nowhere: {capacity['quantity']} less all {lines['quantity']} booked"
+    _, row = _table_row(survey, seen, lines["table"])
+    live = next((_live(c) for c, v in row.items() if role_of(c) == "status" and isinstance(v, str)), None)
+    return Sale((dict(capacity), booked | ({"live": live} if live else {})), lines, why)
+
+
+def _live(column: str) -> str:
+    return f"{quoted(column)} <> 'cancelled'"
 
 
 def _is(value: Any, wanted: object) -> bool:
@@ -78,12 +153,16 @@ def _stocks(survey: Survey, seen: Seen, product: str) -> Iterator[Mapping_]:
 
 
 def _product_column(table: Table, row: Row, product: str, stock_table: str) -> str | None:
-    """The column that holds the product's id: one that points to the stock, one with a name for it, or the key."""
+    """The column that holds the product's id: one that points to the stock, one with a name for it, one that points
+    anywhere, or the key."""
     found = [c for c, v in row.items() if _is(v, product) or str(v) == product]
-    ranked = sorted(
-        found,
-        key=lambda c: (table.references.get(c, ("",))[0] != stock_table, role_of(c) != "product", c not in table.key),
-    )
+    points = {c: table.references.get(c, ("",))[0] for c in found}
+
+    def rank(column: str) -> tuple[bool, ...]:
+        elsewhere = bool(stock_table) and points[column] != stock_table
+        return elsewhere, role_of(column) != "product", not points[column], column not in table.key
+
+    ranked = sorted(found, key=rank)
     return ranked[0] if ranked else None
 
 
@@ -103,6 +182,38 @@ def _lines(survey: Survey, seen: Seen, product: str, stock_table: str) -> Iterat
             mapping["price"] = quoted(prices[0])
         found.append((is_change(units[0]) and role_of(units[0]) != "quantity", -len(mapping), mapping))
     yield from (mapping for _, _, mapping in sorted(found, key=lambda f: f[:2]))
+
+
+def _json_lines(survey: Survey, seen: Seen, product: str) -> Iterator[Mapping_]:
+    """Lines that are elements of an array in a column of JSON, by a query that takes it apart."""
+    for name, rows in seen.added.items():
+        table, row = survey.table(name), rows[0]
+        if table is None or name in seen.removed or len(table.key) != 1:
+            continue
+        for column in (c.name for c in table.columns if c.kind in ("json", "jsonb")):
+            element = _only_element(row[column])
+            of = next((k for k, v in element.items() if _is(v, product) or str(v) == product), None)
+            units = next((k for k, v in element.items() if _is(v, UNITS) and k != of), None)
+            if of and units:
+                yield _document_mapping(table.name, quoted(table.key[0]), quoted(column), of, units)
+
+
+def _only_element(value: Any) -> Mapping[str, Any]:
+    found = json.loads(value) if isinstance(value, str) else value
+    one = found[0] if isinstance(found, list) and len(found) == 1 else None
+    return one if isinstance(one, dict) else {}
+
+
+def _document_mapping(table: str, key: str, column: str, of: str, units: str) -> Mapping_:
+    """The mapping of a document's lines. DuckDB runs the query; numbers of products stay texts, as ids are compared."""
+    last = table.rpartition(".")[2]
+    sql = (
+        f"select _commit, _seq, _sign, _entry || '/' || n as _entry, {key} as of_order,\n"
+        f"       item ->> '{of}' as of_product, (item ->> '{units}')::int as units\n"
+        f"from (select *, unnest(from_json({column}, '[\"json\"]')) as item,\n"
+        f"             unnest(range(json_array_length({column})::bigint)) as n from {last})"
+    )
+    return {"table": table, "sql": sql, "order": "of_order", "product": "of_product", "quantity": "units"}
 
 
 def _table_row(survey: Survey, seen: Seen, name: str) -> tuple[Table, Row]:
@@ -140,7 +251,7 @@ def _orders(table: Table, row: Row) -> Mapping_:
         elif role == "total" and _is(value, total):
             mapping["total"] = quoted(column)
         elif role == "status" and isinstance(value, str):
-            mapping["live"] = f"{quoted(column)} <> 'cancelled'"
+            mapping["live"] = _live(column)
     return mapping
 
 

@@ -1,7 +1,7 @@
 """From a database to a contract: every likely function is tried with one order, the first that sells is described."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,10 @@ import asyncpg
 from doorbuster.drive.workload import product_id
 from doorbuster.engine.guess.answers import Rule, error_rule, ok_and_sold_out, order_id_path, sharper, value_rule
 from doorbuster.engine.guess.call import call_sql
+from doorbuster.engine.guess.carts import Cart, cart_of
 from doorbuster.engine.guess.mapping import Effects, read_effects
 from doorbuster.engine.guess.names import CHECKOUT, NO_CHECKOUT, quoted, role_of, snake
-from doorbuster.engine.guess.shelves import customer_statements, shelf_statements, stock_column
+from doorbuster.engine.guess.shelves import Shelf, by_column, customer_statements, shelves, stock_column
 from doorbuster.engine.guess.texts import Text, read_text
 from doorbuster.engine.guess.trials import NoShelf, Seen, Way, plain_order, try_order, variations
 from doorbuster.postgres.survey import Function, Survey, Table, survey
@@ -52,23 +53,26 @@ async def propose(connection: asyncpg.Connection, only: str | None = None) -> Pr
     """
     found = await survey(connection)
     tried: list[str] = []
-    for called, way, notes in list(_ways(found, only))[:MOST_CANDIDATES]:
+    for called, way, notes in list(_ways(found, only, tried))[:MOST_CANDIDATES]:
         try:
             seen = await try_order(connection, found, way, plain_order(way))
         except (NoShelf, asyncpg.PostgresError) as problem:
             tried.append(f"{called}: {problem}")
             continue
-        effects = None if seen.sqlstate else read_effects(found, seen, way.product)
+        effects = None if seen.sqlstate else read_effects(found, seen, way.product, way.capacity)
         if effects is None:
             told = f"{seen.sqlstate}: {seen.message}" if seen.sqlstate else "no stock fell, or no line was written"
             tried.append(f"{called}: {told}")
+            continue
+        if way.capacity and not (await try_order(connection, found, way, plain_order(way), in_stock=0)).left_no_trace:
+            tried.append(f"{called}: nothing fell, and it sold what was not there")
             continue
         return await _described(connection, found, called, way, notes, seen, effects)
     raise NothingGuessed("; ".join(tried) or "there is no function, and no table with a trigger, that could sell")
 
 
-def _ways(found: Survey, only: str | None) -> Iterator[tuple[str, Way, list[str]]]:
-    """Ways to place an order, the likeliest first."""
+def _ways(found: Survey, only: str | None, without: list[str]) -> Iterator[tuple[str, Way, list[str]]]:
+    """Ways to place an order, the likeliest first; functions whose stock nobody can guess are added to ``without``."""
     candidates = []
     for function in found.functions:
         text = read_text(function)
@@ -77,10 +81,18 @@ def _ways(found: Survey, only: str | None) -> Iterator[tuple[str, Way, list[str]
     for score, function, text in sorted(candidates, key=lambda c: -c[0]):
         if score <= 0 and only is None:
             continue
-        for stock in _stock_tables(found, text):
-            kind = _key_kind(stock)
-            sql, notes = call_sql(function, text, found, kind)
-            yield function.signature, _way(found, stock, sql, text.inserts), notes
+        inserts = [table for name in text.inserts if (table := found.table(name))]
+        guessed = list(shelves(found, text))
+        if not guessed:
+            without.append(f"{function.signature}: no column, row or sum that it writes looks like a product's stock")
+        for shelf in guessed:
+            cart = cart_of(found, function, text, shelf.kind)
+            sql, notes = call_sql(function, text, found, shelf.kind, shelf.keys, cart.known if cart else None)
+            if cart:
+                notes.append(f"its cart is filled first: {cart.table} has a product and a quantity, and it reads them")
+            if len(shelf.keys) > 1:
+                notes.append(f"no two products share one of {', '.join(shelf.keys)}: what mixes those up is not found")
+            yield function.signature, _way(found, shelf, sql, inserts, cart), notes
     if only is None:
         yield from _by_trigger(found)
 
@@ -91,32 +103,15 @@ def _score(function: Function, text: Text) -> int:
     return score - (10 if re.search(NO_CHECKOUT, name.rpartition(".")[2]) else 0)
 
 
-def _stock_tables(found: Survey, text: Text) -> Iterator[Table]:
-    """Tables that may hold the stock: lowered by the text, then any that it changes, then any with such a column."""
-    names = [*(table for table, _ in text.lowers), *text.updates]
-    tables = [table for name in dict.fromkeys(names) if (table := found.table(name))]
-    tables = tables or [table for table in found.tables if stock_column(table)]
-    yield from (table for table in tables if stock_column(table) and table.key)
-
-
-def _key_kind(table: Table) -> str:
-    """The type of a product's id: of the key's column that may be one."""
-    named = [name for name in table.key if role_of(name) == "product" or name == "id"] or list(table.key)
-    kind = table.column(named[0]).kind
-    return "text" if kind.startswith(("character varying", "character", "citext")) else kind
-
-
-def _way(found: Survey, stock: Table, place: str, inserts: list[str]) -> Way:
-    column = stock_column(stock)
-    assert column is not None
-    kind = _key_kind(stock)
-    customers = []
-    for name in inserts:
-        table = found.table(name)
-        named = next((c.name for c in table.columns if role_of(c.name) == "customer"), None) if table else None
+def _way(found: Survey, shelf: Shelf, place: str, inserts: Sequence[Table], cart: Cart | None = None) -> Way:
+    customers = list(cart.customer) if cart else []
+    for table in inserts:
+        named = next((c.name for c in table.columns if role_of(c.name) == "customer"), None)
         customers += customer_statements(found, table, named)
-    shelves = tuple(shelf_statements(found, stock, column))
-    return Way(shelves, tuple(dict.fromkeys(customers)), place, product_id(kind, PRODUCT), product_id(kind, FAR))
+    return Way(
+        shelf.statements, tuple(dict.fromkeys(customers)), place, product_id(shelf.kind, PRODUCT),
+        product_id(shelf.kind, FAR), cart.prepare if cart else (), shelf.capacity,
+    )  # fmt: skip
 
 
 def _by_trigger(found: Survey) -> Iterator[tuple[str, Way, list[str]]]:
@@ -127,7 +122,7 @@ def _by_trigger(found: Survey) -> Iterator[tuple[str, Way, list[str]]]:
         product, units = roles.get("product"), roles.get("quantity")
         target = table.references.get(product.name) if table and product else None
         stock = found.table(target[0]) if target else None
-        if table is None or product is None or units is None or stock is None or stock_column(stock) is None:
+        if not (table and product and units and stock and stock_column(stock) and stock.key):
             continue
         wanted = ("customer", "order_key", "product", "quantity", "price", "total")
         given = {
@@ -139,7 +134,7 @@ def _by_trigger(found: Survey) -> Iterator[tuple[str, Way, list[str]]]:
         key = f" returning {', '.join(map(quoted, table.key))}" if table.key else ""
         sql = f"insert into {table.name} ({', '.join(values)}) values ({', '.join(values.values())}){key}"
         told = ["a trigger of the table takes the stock"]
-        yield f"INSERT into {table.name}", _way(found, stock, sql, [table.name]), told
+        yield f"INSERT into {table.name}", _way(found, by_column(found, stock), sql, [table]), told
 
 
 async def _described(
@@ -158,9 +153,12 @@ async def _described(
     refused: list[Rule] = []
     refuse = []
     for order_class, bad in variations(way, order).items():
-        if order_class == "empty" and ":lines" not in way.place:
+        if order_class == "empty" and not way.many_lines:
             continue
-        seen = await try_order(connection, found, way, bad)
+        try:
+            seen = await try_order(connection, found, way, bad)
+        except NoShelf:  # already its cart refuses it
+            continue
         if not seen.left_no_trace:
             continue
         rule = error_rule(seen) if seen.sqlstate else value_rule(seen, good, short)

@@ -24,12 +24,14 @@ _ELEMENTS = re.compile(
 
 @dataclass
 class Text:
-    """``lowers`` are (table, column) of updates that add or subtract; ``reads``: keys by the document's variable;
+    """``lowers`` are (table, column) of updates that add or subtract; ``looks`` are all tables that are named;
+    ``reads``: keys by the document's variable;
     ``arrays``: of which document, or of which key of it, elements are taken; ``elements``: the keys of those."""
 
     inserts: list[str] = field(default_factory=list)
     updates: list[str] = field(default_factory=list)
     lowers: list[tuple[str, str]] = field(default_factory=list)
+    looks: list[str] = field(default_factory=list)
     reads: dict[str, list[str]] = field(default_factory=dict)
     arrays: list[tuple[str, str | None]] = field(default_factory=list)
     elements: list[str] = field(default_factory=list)
@@ -91,6 +93,9 @@ class _Writes(Visitor):
 
     def visit_InsertStmt(self, _ancestors: Any, node: Any) -> None:
         self._text.inserts.append(_name(node.relation))
+
+    def visit_RangeVar(self, _ancestors: Any, node: Any) -> None:
+        self._text.looks.append(_name(node))
 
     def visit_UpdateStmt(self, _ancestors: Any, node: Any) -> None:
         table = _name(node.relation)

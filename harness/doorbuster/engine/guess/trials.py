@@ -21,13 +21,23 @@ CUSTOMER, KEY = "c0ffee00-0000-4000-8000-000000000001", "5eed0000-0000-4000-8000
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to place an order, as far as it is guessed; ``product`` is the id of the product that is ordered."""
+    """A way to place an order, as far as it is guessed; ``product`` is the id of the product that is ordered.
+
+    ``prepare`` fills a cart. ``capacity`` maps what there is in all, where what is left of it is written down nowhere.
+    """
 
     shelves: tuple[str, ...]
     customer: tuple[str, ...]
     place: str
     product: str
     unknown_product: str
+    prepare: tuple[str, ...] = ()
+    capacity: Mapping[str, str] | None = None
+
+    @property
+    def many_lines(self) -> bool:
+        """Whether a cart of several lines can be said."""
+        return any(":lines" in sql for sql in (*self.prepare, self.place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,7 @@ class Seen:
 
 
 class NoShelf(Exception):
-    """The product could not be put on the shelf; the message says why."""
+    """The product could not be put on the shelf, or into the cart; the message says why."""
 
 
 def plain_order(way: Way) -> Order:
@@ -75,6 +85,8 @@ async def try_order(
                 await _run(connection, sql, {"customer": order.customer})
             for sql in way.shelves:
                 await _run(connection, sql, product)
+            for sql in way.prepare:
+                await _run(connection, sql, order_parameters(order, 1))
         except (asyncpg.PostgresError, ValueError) as problem:
             raise NoShelf(f"{problem} in: {sql}") from None
         before = await _rows(connection, survey)

@@ -48,8 +48,10 @@ def _shelves(proposal: Proposal) -> str:
 def _place(proposal: Proposal) -> str:
     notes = "".join(f"#   {note}\n" for note in proposal.notes)
     about = f"# {proposal.called} lowered the stock and wrote an order:\n{notes}"
+    if proposal.way.prepare:
+        about += f"[place]\nprepare = [\n{''.join(f'  {_block(sql)},{chr(10)}' for sql in proposal.way.prepare)}]\n"
     if proposal.look is None:
-        return f"{about}[place]\nsql = {_block(proposal.way.place)}\n"
+        return f"{about}{'' if proposal.way.prepare else f'[place]{chr(10)}'}sql = {_block(proposal.way.place)}\n"
     return (
         f"{about}# It answers the same whether it sold or not, so a second step looks for the order.\n"
         f'[[place.steps]]\nname = "place"\nsql = {_block(proposal.way.place)}\n\n'
@@ -94,7 +96,8 @@ def _buyer(proposal: Proposal) -> str:
 
 def _mappings(proposal: Proposal) -> list[str]:
     effects = proposal.effects
-    parts = [f"# {effects.why['stock']}.\n[[stock]]\n{_pairs(effects.stock)}"]
+    entries = "\n".join(f"[[stock]]\n{_pairs(entry)}" for entry in effects.stock)
+    parts = [f"# {effects.why['stock']}.\n{entries}"]
     if effects.orders:
         parts.append(f"# The row that holds the order's customer, key or number.\n[orders]\n{_pairs(effects.orders)}")
     parts.append(f"# {effects.why['lines']}.\n[lines]\n{_pairs(effects.lines)}")
@@ -104,4 +107,4 @@ def _mappings(proposal: Proposal) -> list[str]:
 
 
 def _pairs(mapping: dict[str, str]) -> str:
-    return "".join(f"{key} = {_text(value)}\n" for key, value in mapping.items())
+    return "".join(f"{key} = {_block(value)}\n" for key, value in mapping.items())
