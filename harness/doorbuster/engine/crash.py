@@ -23,6 +23,7 @@ from doorbuster.engine.errors import HarnessError, NotPossible, UsageError
 from doorbuster.engine.house import TEMPLATE, House
 from doorbuster.engine.links import open_entrance
 from doorbuster.engine.own_server import own_server
+from doorbuster.engine.plenty import plenty
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
@@ -35,7 +36,7 @@ from doorbuster.model.server import Server
 from doorbuster.record.seal import seal_journals
 
 PRODUCTS = 40
-PLENTY = 1_000_000
+ROWS, ROWS_A_KILL = 200, 60  # of a product, where each unit is a row: more than buyers can take
 
 
 async def run_crash(stage: Stage) -> None:
@@ -70,7 +71,8 @@ async def server_for(house: House, contract: Contract, crash: Crash) -> AsyncIte
 
 async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:
     contract, folder = stage.contract, stage.folder
-    items = [shelf_item(contract, n, PLENTY) for n in range(1, PRODUCTS + 1)]
+    units = plenty(contract, ROWS + ROWS_A_KILL * crash.kills)
+    items = [shelf_item(contract, n, units) for n in range(1, PRODUCTS + 1)]
     started = time.monotonic()
     opened = open_shop(server, server.prefix + TEMPLATE, _name(stage), contract, items)
     async with opened as shop, AsyncExitStack() as stack:

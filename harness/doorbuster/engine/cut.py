@@ -22,6 +22,7 @@ from doorbuster.engine.aftermath import LOST, SAME, Aftermath, aftermath
 from doorbuster.engine.errors import UsageError
 from doorbuster.engine.house import House
 from doorbuster.engine.links import open_entrance, shop_on
+from doorbuster.engine.plenty import plenty
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
 from doorbuster.engine.store import facts
@@ -41,7 +42,7 @@ PRICE = "10.50"
 UNITS = 10
 CLEAN_CARTS = 3
 WARM_CART = 100_000  # beyond all others
-PLENTY = 1_000_000
+WARM_ROWS = 20_000  # more than there are places
 PROGRESS_S = 0.2
 SILENCE = Conversation((), ())
 
@@ -163,7 +164,8 @@ async def lengthen_ids(connection: asyncpg.Connection) -> None:
 @asynccontextmanager
 async def _behind(stage: Stage, shop: Shop, cut: Cut) -> AsyncIterator[Cutters]:
     """A pair of proxies to the database, and a shop on each; what the first one says can be heard and held back."""
-    warm = tuple(replace(i, units=PLENTY) for i in carts(stage.contract, cut.lines, WARM_CART, 1)[0])
+    units = plenty(stage.contract, WARM_ROWS)
+    warm = tuple(replace(i, units=units) for i in carts(stage.contract, cut.lines, WARM_CART, 1)[0])
     await add_products(shop.connection, stage.contract, warm)
     async with AsyncExitStack() as stack:
         line = await stack.enter_async_context(relay(shop.direct.host, shop.direct.port))

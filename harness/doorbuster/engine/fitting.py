@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from doorbuster.engine.plenty import most_needed, unit_is_a_row
 from doorbuster.engine.stage import Drive, Stage
 from doorbuster.model.contract import Contract
 from doorbuster.model.crash import Crash
@@ -11,12 +12,16 @@ from doorbuster.model.scenario import Scenario
 
 def fitted(scenario: Scenario, contract: Contract) -> Scenario:
     """``scenario`` with carts of one line where the contract sends one product an order: more lines would be recorded
-    as wanted and never be sent, and then be missed."""
+    as wanted and never be sent, and then be missed. And with no more stock than its orders can want, where each unit is
+    a row."""
+    workload = scenario.workload
+    if workload is not None and unit_is_a_row(contract) and (most := most_needed(scenario)) is not None:
+        workload = replace(workload, stock=min(workload.stock, most))
     if contract.place.many_lines:
-        return scenario
+        return scenario if workload is scenario.workload else replace(scenario, workload=workload)
     return replace(
         scenario,
-        workload=scenario.workload and replace(scenario.workload, lines=(1, 1)),
+        workload=workload and replace(workload, lines=(1, 1)),
         cut=replace(scenario.cut or Cut(), lines=1) if scenario.kind == "cut" else None,
         crash=replace(scenario.crash or Crash(), lines=1) if scenario.kind == "crash" else None,
     )
