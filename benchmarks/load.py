@@ -20,17 +20,18 @@ from pathlib import Path
 from random import Random
 
 from doorbuster.config.contract import LoadedContract, load_contract
-from doorbuster.drive.load.engine import write_request
 from doorbuster.drive.load.launch import locust
 from doorbuster.drive.load.plan import Plan, write_plan
+from doorbuster.drive.load.records import Records
+from doorbuster.drive.sql_buyer import AttemptEnd
 from doorbuster.drive.workload import Due, Orders, shelf
 from doorbuster.engine.house import House, Known, Tools, open_house
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.host.resources import resource
 from doorbuster.model.distribution import Distribution
+from doorbuster.model.outcome import Outcome
 from doorbuster.model.scenario import Phase, Workload
 from doorbuster.postgres.binaries import find_binaries
-from doorbuster.record.journal import Journal
 
 from benchmarks.figure import Figure, figure
 
@@ -215,14 +216,13 @@ def recording_cost(folder: Path, orders: int = 50_000) -> Figure:
     workload = closed(SPREAD, 1, 1.0)
     drawn = Orders(workload, shelf(contract, workload), Random(1))
     dues = [Due(drawn.next(), "closed", None) for _ in range(1000)]
-    with Journal(folder, "requests") as requests, Journal(folder, "request_lines") as lines, \
-         Journal(folder, "attempts") as attempts:  # fmt: skip
+    with Records(folder) as records:
         began = time.process_time()
         for n in range(orders):
-            due = dues[n % len(dues)]
-            write_request(requests, lines, due, None, 1_790_000_000_000_000 + n)
-            attempts.append([n, due.order.order_key, 1, n % 16, "closed", None, 1_790_000_000_000_000 + n,
-                             1_790_000_000_000_900 + n, 900, "ok", str(n), None, None, 4242])  # fmt: skip
+            due, at_us = dues[n % len(dues)], 1_790_000_000_000_000 + n
+            records.request(due, None, at_us)
+            end = AttemptEnd(Outcome.OK, str(n), None, None, 4242)
+            records.attempt(n, due, None, 1, n % 16, at_us, at_us + 900, 900, end)
         spent = time.process_time() - began
     return figure("load_recording_cost", spent / orders * 1e6, "µs/order")
 

@@ -15,7 +15,13 @@ def with_timer_of_its_own(timeout_s: float, log: list[str]) -> Callable[[Any], A
 
 
 def with_one_timer(timeout_s: float, log: list[str]) -> Callable[[Any], Awaitable[Any]]:
-    return Patience(timeout_s, lambda: log.append("dropped")).in_time
+    return lambda work: within(Patience(timeout_s, lambda: log.append("dropped")), work)
+
+
+async def within(patience: Patience, work: Any) -> Any:
+    with patience:
+        return await work
+    return None
 
 
 async def answers(after_s: float, log: list[str]) -> str:
@@ -72,7 +78,7 @@ async def test_every_attempt_has_its_whole_time_although_one_timer_serves_many()
     log: list[str] = []
     patience = Patience(0.6, lambda: log.append("dropped"))
     for _ in range(8):  # together longer than the time of one
-        assert await patience.in_time(answers(0.1, log)) == "answer"
-    assert await patience.in_time(answers(60, log)) is None
-    assert await patience.in_time(answers(0, log)) == "answer"
+        assert await within(patience, answers(0.1, log)) == "answer"
+    assert await within(patience, answers(60, log)) is None
+    assert await within(patience, answers(0, log)) == "answer"
     assert log == ["dropped", "ended"]

@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from doorbuster.model.contract import AnswerRule, Answers
 from doorbuster.model.outcome import Outcome
@@ -24,8 +23,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 _MISSING = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a step of a flow was answered with: a ``value`` of JSON types, or an error by its ``sqlstate``.
 
     Over HTTP ``status`` is always there, ``message`` is the body's text, and ``value`` what it says
@@ -71,8 +69,10 @@ class AnswerBook:
             Outcome.ABORTED: answers.aborted,
             Outcome.UNKNOWN: answers.unknown,
         }
-        self._rules = [
+        self._rules = [(outcome, _compiled(rule)) for outcome, rules in named.items() for rule in rules]
+        self._of_steps = [
             (outcome, rule.step, _compiled(rule)) for outcome, rules in named.items() for rule in rules
+            if rule.step is not None
         ]
         self._order_id = _path(answers.order_id) if answers.order_id else None
 
@@ -83,7 +83,7 @@ class AnswerBook:
             UnmatchedAnswer: no rule matches, and it is neither an error of the database nor a 5xx, which leaves open
                 what happened.
         """
-        for outcome, _, matches in self._rules:
+        for outcome, matches in self._rules:
             if matches(answer):
                 return outcome
         if answer.sqlstate is not None:
@@ -94,7 +94,7 @@ class AnswerBook:
 
     def stops(self, answer: Answer) -> Outcome | None:
         """The outcome when a flow ends at a step before its last, by a rule that names the step; None: it goes on."""
-        for outcome, step, matches in self._rules:
+        for outcome, step, matches in self._of_steps:
             if step == answer.step and matches(answer):
                 return outcome
         return None
@@ -132,8 +132,16 @@ def _compiled(rule: AnswerRule) -> Callable[[Answer], bool]:
     elif rule.matches is not None:
         raise ValueError("'matches' needs 'result', the path whose value it is to match")
     if rule.sqlstate is None and rule.status is None and rule.message is None:
-        tests.append(lambda a: not a.is_error)
-    return lambda answer: all(test(answer) for test in tests)
+        tests.append(lambda a: a.sqlstate is None and (a.status is None or a.status < 400))
+    return _all_of(tests)
+
+
+def _all_of(tests: list[Callable[[Answer], bool]]) -> Callable[[Answer], bool]:
+    """Asked for every answer of a load: as few steps as there are tests."""
+    if len(tests) == 1:
+        return tests[0]
+    first, rest = tests[0], _all_of(tests[1:])
+    return lambda answer: first(answer) and rest(answer)
 
 
 def _equals(name: str, wanted: object) -> Callable[[Answer], bool]:

@@ -27,7 +27,7 @@ class Choice:
         wanted = min(wanted, self._number)
         if self._weights is None:
             # For one, sample draws the same number, and takes three times as long about it.
-            return [items[random.randrange(self._number)]] if wanted == 1 else random.sample(items, wanted)
+            return [items[below(self._number, random)]] if wanted == 1 else random.sample(items, wanted)
         taken: dict[int, None] = {}
         while len(taken) < wanted:
             taken[self._draw(taken, random)] = None
@@ -42,6 +42,15 @@ class Choice:
         left = [n for n in range(self._number) if n not in taken]
         odds = [self._weights[n] for n in left]
         return random.choices(left, odds)[0] if any(odds) else left[0]
+
+
+def below(number: int, random: Random) -> int:
+    """One of 0 to ``number`` - 1, as ``random.randrange`` draws it, without its questions: a load draws several."""
+    bits = number.bit_length()
+    drawn = random.getrandbits(bits)
+    while drawn >= number:
+        drawn = random.getrandbits(bits)
+    return drawn
 
 
 def weights(workload: Workload, number: int) -> list[float] | None:

@@ -53,28 +53,90 @@ def _call(name: str, sql: str) -> Call:
 
 def order_parameters(order: Order, attempt: int) -> dict[str, Any]:
     """The values of an order's named parameters, before they are turned into the types that a statement wants."""
-    first = order.lines[0] if order.lines else None
-    return {
-        "order_key": order.order_key,
-        "attempt": attempt,
-        "customer": order.customer,
-        "lines": lines_json(order),
-        "total": None if order.blank == "total" else order.total,
-        "product": first.product if first and order.blank != "product" else None,
-        "quantity": first.quantity if first and order.blank != "quantity" else None,
-        "price": first.price if first else None,
-        TAG_PARAMETER: f"{ATTEMPT_TAG}{attempt}",
-    }
+    return {name: value_of(order, attempt) for name, value_of in _OF_ORDER.items()}
+
+
+class Values:
+    """What named parameters stand for during an attempt: ``learnt``, of which there may be more after each step, and
+    else the order's own. Nothing is made of an order before it is asked for.
+    """
+
+    __slots__ = ("attempt", "learnt", "order")
+
+    def __init__(self, order: Order, attempt: int, learnt: Mapping[str, Any] | None) -> None:
+        self.order = order
+        self.attempt = attempt
+        self.learnt = dict(learnt) if learnt else {}
+
+    def __getitem__(self, name: str) -> Any:
+        return self.learnt[name] if name in self.learnt else _OF_ORDER[name](self.order, self.attempt)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.learnt or name in _OF_ORDER
+
+
+class Arguments:
+    """Makes the values for a prepared statement's parameters: ``names``, and the server's names of their types."""
+
+    def __init__(self, names: Sequence[str], types: Sequence[str]) -> None:
+        self._names = names
+        self._types = types
+        self._makers = None
+        if all(name in _OF_ORDER for name in names):
+            self._makers = [_maker(name, kind) for name, kind in zip(names, types, strict=True)]
+
+    def of(self, values: Values) -> list[Any]:
+        """As :func:`arguments`."""
+        return arguments(self._names, self._types, values)
+
+    def of_order(self, order: Order, attempt: int) -> list[Any]:
+        """The same where nothing was learnt, the short way: a load asks for every order."""
+        if self._makers is None:
+            return self.of(Values(order, attempt, None))
+        return [make(order, attempt) for make in self._makers]
+
+
+def _maker(name: str, kind: str) -> Callable[[Order, int], Any]:
+    value_of, convert = _OF_ORDER[name], _CONVERTERS.get(kind)
+    if convert is None or (name in _TEXTS and convert is str):
+        return value_of
+    return lambda order, attempt: None if (value := value_of(order, attempt)) is None else convert(value)
+
+
+def _product(order: Order, _: int) -> str | None:
+    return order.lines[0].product if order.lines and order.blank != "product" else None
+
+
+def _quantity(order: Order, _: int) -> int | None:
+    return order.lines[0].quantity if order.lines and order.blank != "quantity" else None
 
 
 def lines_json(order: Order) -> str:
     """The cart as a JSON array of ``{"product", "quantity", "price"}``, numbers as numbers, exactly."""
+    if len(order.lines) == 1 and order.blank is None:  # most carts of most loads
+        line = order.lines[0]
+        return f'[{{"product": {_json_id(line.product)}, "quantity": {line.quantity}, "price": {line.price}}}]'
     lines = (
         f'{{"product": {"null" if order.blank == "product" else _json_id(line.product)}, '
         f'"quantity": {_json_quantity(line, order)}, "price": {line.price}}}'
         for line in order.lines
     )
     return f"[{', '.join(lines)}]"
+
+
+_OF_ORDER: dict[str, Callable[[Order, int], Any]] = {
+    "order_key": lambda order, _: order.order_key,
+    "attempt": lambda _, attempt: attempt,
+    "customer": lambda order, _: order.customer,
+    "lines": lambda order, _: lines_json(order),
+    "total": lambda order, _: None if order.blank == "total" else order.total,
+    "product": _product,
+    "quantity": _quantity,
+    "price": lambda order, _: order.lines[0].price if order.lines else None,
+    TAG_PARAMETER: lambda _, attempt: f"{ATTEMPT_TAG}{attempt}",
+}
+# What is text already.
+_TEXTS = ("order_key", "customer", "lines", TAG_PARAMETER)
 
 
 def _json_quantity(line: Line, order: Order) -> str:
@@ -88,7 +150,7 @@ def _json_id(product: str) -> str:
 
 
 def arguments(
-    names: Sequence[str], types: Sequence[str], values: Mapping[str, Any]
+    names: Sequence[str], types: Sequence[str], values: Mapping[str, Any] | Values
 ) -> list[Any]:
     """The values for a prepared statement's parameters: ``types`` are the server's names of their types.
 
@@ -129,10 +191,8 @@ def answer_value(rows: Sequence[Any], types: Sequence[str]) -> tuple[Any, dict[s
     """
     if not rows:
         return None, {}
-    if len(types) == 1 and len(rows) == 1:  # what nearly every function answers, told the short way
-        value = _plain(rows[0][0], types[0])
-        if isinstance(value, (dict, list)):
-            return value, dict(rows[0].items())
+    if (value := lone_json(rows, types)) is not None:
+        return value, dict(rows[0].items())
     columns = {name: _plain(value, kind) for (name, value), kind in zip(rows[0].items(), types, strict=True)}
     if len(columns) == 1:
         (value,) = columns.values()
@@ -145,7 +205,24 @@ def answer_value(rows: Sequence[Any], types: Sequence[str]) -> tuple[Any, dict[s
     return columns, dict(rows[0].items())
 
 
-_decoded = json.JSONDecoder().decode
+def lone_json(rows: Sequence[Any], types: Sequence[str]) -> Any | None:
+    """The object or list that is all that a call answered, as nearly every function does; else None."""
+    if len(types) == 1 and len(rows) == 1:
+        value = _plain(rows[0][0], types[0])
+        if isinstance(value, (dict, list)):
+            return value
+    return None
+
+
+_decoder = json.JSONDecoder()
+
+
+def _decoded(text: str) -> Any:
+    try:
+        value, end = _decoder.raw_decode(text)
+    except json.JSONDecodeError:  # or there is space before it
+        return _decoder.decode(text)
+    return value if end == len(text) else _decoder.decode(text)
 
 
 def _plain(value: Any, kind: str) -> Any:

@@ -3,13 +3,18 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from types import TracebackType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
 class Patience:
-    """As :func:`in_time`, for one attempt after another: one timer for many of them, looked after when it rings."""
+    """As :func:`in_time`, for one attempt after another: one timer for many of them, looked after when it rings.
+
+    ``with patience: return await work``; past that, the time was over. The lightest way to say it: a load does so for
+    every order.
+    """
 
     def __init__(self, timeout_s: float, drop: Callable[[], None]) -> None:
         self._timeout_s = timeout_s
@@ -20,25 +25,22 @@ class Patience:
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def in_time(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """The result of ``work``, or None where the time was over."""
-        task = self._task = asyncio.current_task()
-        assert task is not None
-        self._has_expired, self._deadline = False, time.monotonic() + self._timeout_s
+    def __enter__(self) -> None:
         loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(loop)
+        self._has_expired, self._deadline = False, time.monotonic() + self._timeout_s
         if self._timer is None or self._loop is not loop:
             self._loop, self._timer = loop, loop.call_later(self._timeout_s, self._look)
-        try:
-            return await work
-        except asyncio.CancelledError:
-            if not self._has_expired:
-                self._drop()
-                raise
-            if task.uncancel():  # cancelled from outside at the same moment
-                raise
-            return None
-        finally:
-            self._task = None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        task, self._task = self._task, None
+        if kind is None or not issubclass(kind, asyncio.CancelledError):
+            return False
+        if not self._has_expired:
+            self._drop()
+            return False
+        assert task is not None
+        return not task.uncancel()  # else it was cancelled from outside at the same moment
 
     def _look(self) -> None:
         """The timer rang: for the attempt that it was set for, for a later one, or for none."""

@@ -4,18 +4,20 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
 from doorbuster.config.answers import Answer, AnswerBook
-from doorbuster.drive.flow import Call, Flow, answer_value, arguments, order_parameters
+from doorbuster.drive.flow import Arguments, Call, Flow, Values, answer_value, lone_json
 from doorbuster.drive.patience import Patience
 from doorbuster.drive.tagging import TAG_PARAMETER, TAG_SETTING
 from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
 
 APPLICATION = "doorbuster buyer"
+# The last: the server said on its own that it ends this session, and the line's end has not come yet.
+_TROUBLE = (asyncpg.PostgresError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _OF_THE_ORDER = re.compile(r":(customer|order_key|attempt)\b")
 
 
@@ -35,8 +37,7 @@ class Target:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEnd:
+class AttemptEnd(NamedTuple):
     """How an attempt ended. For ``unknown``, ``code`` says how the answer was lost: ``timeout``, ``eof``, ``reset``,
     ``connect_refused``, ``connect_timeout`` or ``connect_lost``; else it is the SQLSTATE, if there was one.
     ``connect_us`` is how long the attempt had to wait for a connection; 0 where it had one.
@@ -53,8 +54,7 @@ class AttemptEnd:
 @dataclass(slots=True)
 class _Prepared:
     statement: Any
-    names: tuple[str, ...]
-    parameter_types: tuple[str, ...]
+    arguments: Arguments
     result_types: tuple[str, ...]
 
 
@@ -74,7 +74,6 @@ class SqlBuyer:
     ) -> None:
         """``before_call`` is a statement that goes before each call, over the same connection."""
         self._before_call = before_call
-        self._target = target
         self._flow = flow
         self._book = book
         self._connection: asyncpg.Connection | None = None
@@ -86,6 +85,7 @@ class SqlBuyer:
         self._connect_us = 0
         self._server_pid: int | None = None
         self._sets_tag = flow.needs_tag_triggers
+        self.reconnect_at(target)
 
     async def connect(self) -> None:
         """Open the connection and prepare every call, so that the first order pays for neither.
@@ -114,6 +114,10 @@ class SqlBuyer:
     def reconnect_at(self, target: Target) -> None:
         """Open every later connection at ``target``; the present one stays."""
         self._target = target
+        self._of_the_order = {name: text for name, text in target.settings.items() if _OF_THE_ORDER.search(text)}
+        has_more = self._has_later_calls or self._sets_tag or self._of_the_order or self._before_call is not None
+        # The statement that is all there is to an order, in most contracts.
+        self._only_call = None if has_more else self._flow.calls[0]
 
     def die(self) -> None:
         """End as a killed process does: the connection is gone, and nobody puts anything right by hand."""
@@ -136,9 +140,10 @@ class SqlBuyer:
             KeyError, ValueError: a parameter without a value, or with one of the wrong type.
         """
         self._connect_us = 0
-        end = await self._patience.in_time(self._place(order, attempt, known or {}))
-        if end is not None:
-            return end
+        with self._patience:
+            if self._only_call is not None and not known and not self._is_closed():
+                return await self._ask(self._only_call, order, attempt)
+            return await self._place(order, attempt, known)
         connecting, pid = self._when_dropped
         code = "connect_timeout" if connecting else "timeout"
         return AttemptEnd(Outcome.UNKNOWN, code=code, backend_pid=pid, connect_us=self._connect_us)
@@ -147,31 +152,53 @@ class SqlBuyer:
         self._when_dropped = self._connection is None, self._pid()
         self.close()
 
-    async def _place(self, order: Order, attempt: int, known: Mapping[str, Any]) -> AttemptEnd:
-        values = order_parameters(order, attempt)
-        values.update(known)
-        pid = None
+    async def _ask(self, call: Call, order: Order, attempt: int) -> AttemptEnd:
+        """As :meth:`_place`, where ``call`` is all there is to it: a load does so thousands of times a second."""
+        pid = self._server_pid
         try:
-            # What is usually there already is not worth a coroutine each time.
+            try:
+                prepared = self._prepared.get(call.step) or await self._prepare(call)
+                rows = await prepared.statement.fetch(*prepared.arguments.of_order(order, attempt))
+            except _TROUBLE as problem:
+                return self._told(self._refusal(call, problem), pid)
+        except _Lost as lost:
+            return self._lost(lost, pid)
+        value = lone_json(rows, prepared.result_types)
+        if value is None:
+            value, _ = answer_value(rows, prepared.result_types)
+        return self._told(Answer(call.step, value), pid)
+
+    async def _place(self, order: Order, attempt: int, known: Mapping[str, Any] | None) -> AttemptEnd:
+        values, pid = Values(order, attempt, known), None
+        try:
             if self._is_closed():
                 await self._open()
-            pid = self._pid()
-            if self._sets_tag or self._target.settings:
+            pid = self._server_pid
+            if self._sets_tag or self._of_the_order:
                 await self._set_of_the_order(values)
             answer = await self._run_flow(values)
         except _Lost as lost:
             self.close()
             await self._compensate(values)
-            return AttemptEnd(Outcome.UNKNOWN, None, lost.args[0], lost.args[1], pid, self._connect_us)
-        outcome = self._book.stops(answer) or self._book.classify(answer)
+            return self._lost(lost, pid)
         if answer.is_error:
             await self._compensate(values)
+        return self._told(answer, pid)
+
+    def _lost(self, lost: _Lost, pid: int | None) -> AttemptEnd:
+        """Nobody knows: the end of an attempt without an answer."""
+        self.close()
+        return AttemptEnd(Outcome.UNKNOWN, None, lost.args[0], lost.args[1], pid, self._connect_us)
+
+    def _told(self, answer: Answer, pid: int | None) -> AttemptEnd:
+        """The end of an attempt whose last answer is ``answer``."""
+        outcome = self._book.stops(answer) or self._book.classify(answer)
         order_id = self._book.order_id(answer) if outcome is Outcome.OK else None
         if outcome is Outcome.UNKNOWN:
             self.close()
         return AttemptEnd(outcome, order_id, answer.sqlstate, answer.message or None, pid, self._connect_us)
 
-    async def _run_flow(self, values: dict[str, Any]) -> Answer:
+    async def _run_flow(self, values: Values) -> Answer:
         """Run the calls until one fails or ends the flow; later ones see the columns of earlier ones."""
         answer = Answer()
         for call in self._flow.calls:
@@ -187,44 +214,46 @@ class SqlBuyer:
         if self._connection is not None:
             await self._connection.execute(sql)
 
-    async def _set_of_the_order(self, values: Mapping[str, Any]) -> None:
+    async def _set_of_the_order(self, values: Values) -> None:
         """Set what the session is to say of this very order, for the whole session: a pool would do the same."""
         settings = {
             name: _OF_THE_ORDER.sub(lambda found: str(values[found[1]]), text)
-            for name, text in self._target.settings.items()
-            if _OF_THE_ORDER.search(text)
+            for name, text in self._of_the_order.items()
         }
         if self._sets_tag:
             settings[TAG_SETTING] = values[TAG_PARAMETER]
-        if not settings:
-            return
         assert self._connection is not None
         calls = ", ".join(f"set_config(${2 * n + 1}, ${2 * n + 2}, false)" for n, _ in enumerate(settings))
         try:
             await self._connection.fetch(f"select {calls}", *(word for pair in settings.items() for word in pair))
-        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
+        except _TROUBLE as problem:
             raise _Lost(_how_lost(problem), str(problem)) from None
 
-    async def _call(self, call: Call, values: dict[str, Any]) -> Answer:
+    async def _call(self, call: Call, values: Values) -> Answer:
         try:
             prepared = self._prepared.get(call.step) or await self._prepare(call)
-            rows = await prepared.statement.fetch(*arguments(prepared.names, prepared.parameter_types, values))
-        except asyncpg.PostgresConnectionError as problem:  # a SQLSTATE of class 08 that the client made up
-            raise _Lost(_how_lost(problem), str(problem)) from None
-        except asyncpg.PostgresError as problem:
-            message = str(problem)
-            if problem.sqlstate == "25P02" or self._is_closed():
-                self.close()
-            return Answer(call.step, sqlstate=problem.sqlstate, message=message)
-        # The last: the server said on its own that it ends this session, and the line's end has not come yet.
-        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
-            raise _Lost(_how_lost(problem), str(problem)) from None
+            rows = await prepared.statement.fetch(*prepared.arguments.of(values))
+        except _TROUBLE as problem:
+            return self._refusal(call, problem)
         value, columns = answer_value(rows, prepared.result_types)
         if self._has_later_calls:
-            values.update(columns)
-        return Answer(call.step, value=value)
+            values.learnt.update(columns)
+        return Answer(call.step, value)
 
-    async def _compensate(self, values: dict[str, Any]) -> None:
+    def _refusal(self, call: Call, problem: BaseException) -> Answer:
+        """What the server said with an error of its own.
+
+        Raises:
+            _Lost: it was none: also a SQLSTATE of class 08 is one that the client made up.
+        """
+        if not isinstance(problem, asyncpg.PostgresError) or isinstance(problem, asyncpg.PostgresConnectionError):
+            raise _Lost(_how_lost(problem), str(problem)) from None
+        message = str(problem)
+        if problem.sqlstate == "25P02" or self._is_closed():
+            self.close()
+        return Answer(call.step, sqlstate=problem.sqlstate, message=message)
+
+    async def _compensate(self, values: Values) -> None:
         """What the application does by hand after a failure; it can fail too, and nobody notices."""
         for call in self._flow.compensate:
             if self._is_dead or any(name not in values for name in call.statement.names):
@@ -266,8 +295,7 @@ class SqlBuyer:
             statement = await self._connection.prepare(call.statement.sql, name=name)
             found = _Prepared(
                 statement,
-                call.statement.names,
-                tuple(t.name for t in statement.get_parameters()),
+                Arguments(call.statement.names, [t.name for t in statement.get_parameters()]),
                 tuple(a.type.name for a in statement.get_attributes()),
             )
             self._prepared[call.step] = found

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
+from typing import NamedTuple
 from uuid import UUID
 
 from doorbuster.drive.arrivals import instants
-from doorbuster.drive.choice import Choice
+from doorbuster.drive.choice import Choice, below
 from doorbuster.model.contract import Contract
 from doorbuster.model.order import Line, Order
 from doorbuster.model.scenario import Phase, Workload
@@ -19,6 +20,8 @@ _DAYS, _SMALL = 2_900_000, 32_000
 MOST_CARTS = 10_000
 BURST = "burst"
 CLOSED = "closed"
+# Its lines and what they make.
+Cart = tuple[tuple[Line, ...], str]
 # The bits of a UUID that say its version and variant.
 _UUID_SET = 4 << 76 | 2 << 62
 _UUID_KEPT = ~(0xF << 76 | 3 << 62)
@@ -33,8 +36,7 @@ class ShelfItem:
     units: int
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """An order and when it is due, in seconds from the release of the buyers (None: as soon as a buyer is free)."""
 
     order: Order
@@ -80,31 +82,31 @@ class Orders:
         self._items = items
         self._random = random
         self._choice = Choice(workload, len(items))
-        self._carts: dict[tuple[str, int], tuple[tuple[Line, ...], str]] = {}
+        self._carts: dict[tuple[str, int], Cart] = {}
         # Drawn only where there are some: else a seed gives the orders that it always gave.
         self._regulars = [_uuid(random) for _ in range(workload.regulars)] if workload.repeat > 0 else []
 
     def next(self) -> Order:
         """An order of a random cart of distinct products."""
-        return self.of(self._choice.sample(self._items, self._random.randint(*self._workload.lines), self._random))
+        low, high = self._workload.lines
+        return self.of(self._choice.sample(self._items, low + below(high - low + 1, self._random), self._random))
 
     def of(self, items: Sequence[ShelfItem]) -> Order:
         """An order of these products."""
         low, high = self._workload.quantity
-        wanted = tuple((item, self._random.randrange(low, high + 1)) for item in items)
-        lines, total = self._cart(wanted)
+        wanted = [low + below(high - low + 1, self._random) for _ in items]
+        lines, total = self._cart_of_one(items[0], wanted[0]) if len(items) == 1 else _cart(items, wanted)
         return Order(_uuid(self._random), self._customer(), lines, total)
 
-    def _cart(self, wanted: tuple[tuple[ShelfItem, int], ...]) -> tuple[tuple[Line, ...], str]:
-        """Its lines and what they make; carts of one line come again and again, and there are not many of those."""
-        key = (wanted[0][0].product, wanted[0][1]) if len(wanted) == 1 else None
-        if key is not None and (found := self._carts.get(key)) is not None:
-            return found
-        lines = tuple(Line(item.product, quantity, item.price) for item, quantity in wanted)
-        total = str(sum((Decimal(line.price) * line.quantity for line in lines), Decimal(0)))
-        if key is not None and len(self._carts) < MOST_CARTS:
-            self._carts[key] = lines, total
-        return lines, total
+    def _cart_of_one(self, item: ShelfItem, quantity: int) -> Cart:
+        """They come again and again, and there are not many of them."""
+        key = item.product, quantity
+        found = self._carts.get(key)
+        if found is None:
+            found = _cart([item], [quantity])
+            if len(self._carts) < MOST_CARTS:
+                self._carts[key] = found
+        return found
 
     def _customer(self) -> str:
         if self._regulars and self._random.random() < self._workload.repeat:
@@ -133,8 +135,12 @@ def random_order(workload: Workload, items: Sequence[ShelfItem], random: Random)
     return Orders(workload, items, random).next()
 
 
+def _cart(items: Sequence[ShelfItem], quantities: Sequence[int]) -> Cart:
+    lines = tuple(Line(item.product, quantity, item.price) for item, quantity in zip(items, quantities, strict=True))
+    return lines, str(sum((Decimal(line.price) * line.quantity for line in lines), Decimal(0)))
+
+
 def _uuid(random: Random) -> str:
     """A version 4 UUID, in text; by hand, as a load draws two an order."""
-    bits = random.getrandbits(128) & _UUID_KEPT | _UUID_SET
-    text = f"{bits:032x}"
+    text = (random.getrandbits(128) & _UUID_KEPT | _UUID_SET).to_bytes(16, "big").hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

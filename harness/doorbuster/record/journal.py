@@ -31,11 +31,19 @@ class Journal:
         if len(row) != self._columns:
             raise ValueError(f"a row of {len(row)} values for {self._columns} columns")
         line = ",".join(["" if value is None else value if type(value) is str else str(value) for value in row])
+        if not self.put(line):
+            self._write([_one_line(value) if isinstance(value, str) else value for value in row])
+
+    def put(self, line: str) -> bool:
+        """Add a row given as its values' texts joined by commas, and say so, if the line can stay as it is.
+
+        Half of what :meth:`append` costs, which takes every row.
+        """
         # Nearly every row needs no quotes; whether one does is seen faster in the whole of it than in each value.
         if line.isprintable() and '"' not in line and line.count(",") == self._commas and len(line) <= _TEXT_LIMIT:
             self._file.write(line + "\n")
-        else:
-            self._write([_one_line(value) if isinstance(value, str) else value for value in row])
+            return True
+        return False
 
     def flush(self) -> None:
         """Hand what is buffered to the operating system, which keeps it even if this process is killed."""

@@ -5,9 +5,9 @@ from pathlib import Path
 from random import Random
 
 from doorbuster.config.contract import load_contract
-from doorbuster.drive.load.engine import write_request
 from doorbuster.drive.load.lost import CODE, complete_history
 from doorbuster.drive.load.plan import TRIES, Plan
+from doorbuster.drive.load.records import write_request
 from doorbuster.drive.sql_buyer import Target
 from doorbuster.drive.workload import Due, shelf, timetable
 from doorbuster.host.resources import resource

@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,14 +19,15 @@ from doorbuster.drive.buyer import Buyer, buyers_of
 from doorbuster.drive.load.live import Done
 from doorbuster.drive.load.mixing import Mixer
 from doorbuster.drive.load.plan import PART_ORDERS, TRIES, Plan
+from doorbuster.drive.load.records import Records
 from doorbuster.drive.operations import Operations
 from doorbuster.drive.sql_buyer import AttemptEnd
 from doorbuster.drive.workload import BURST, CLOSED, Due, Orders, ShelfItem, burst_round, shelf, timetable
 from doorbuster.host.alarm import Alarm
 from doorbuster.host.clock import moment, now_us
+from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
 from doorbuster.model.rates import expected_orders
-from doorbuster.record.journal import Journal
 
 LEAD_S = 0.3
 FLUSH_S = 0.25
@@ -54,6 +56,8 @@ class LoadEngine:
         self._items = shelf(plan.contract, plan.workload)
         self._buyers: list[Buyer] = []
         self._backstage = Backstage(plan.contract, plan.backstage, remember=plan.workload.repeat > 0)
+        self._is_prepared_for = self._backstage.is_needed
+        self._rules = plan.contract.buyer
         self._waiting: deque[Numbered] = deque()
         self._idle: deque[asyncio.Future[Numbered | None]] = deque()
         self._arrivals_over = False
@@ -83,11 +87,8 @@ class LoadEngine:
     async def run(self) -> None:
         """Connect the buyers, drive the load, and end when every order has its answer or the drain time is over."""
         with ExitStack() as stack:
-            folder, part = Path(self._plan.record), str(self._plan.part)
-            tables = ("attempts", "requests", "request_lines", "connects")
-            self._attempts, self._requests, self._lines, self._connects = (
-                stack.enter_context(Journal(folder, table, part)) for table in tables
-            )
+            folder = Path(self._plan.record)
+            self._records = stack.enter_context(Records(folder, str(self._plan.part)))
             operations = Operations(folder, self._plan.part) if self._plan.workload.operations else None
             if operations is not None:
                 self._mixer = Mixer(self._plan, stack.enter_context(operations))
@@ -135,7 +136,7 @@ class LoadEngine:
                     turn.set_result(None)
         await self._drain(workers)
         for _, due in self._waiting:
-            self._write_request(due, None)
+            self._records.request(due, self._due_us(due), None)
 
     async def _arrivals(self, workers: Sequence["asyncio.Future[None]"]) -> None:
         """Hand out orders as they fall due, until the timetable ends, the load is stopped, or a worker fails."""
@@ -209,7 +210,7 @@ class LoadEngine:
             )
 
     async def _closed(self) -> None:
-        orders, numbers = closed_orders(self._plan, self._items), self._numbers()
+        orders, numbers = _drawn_ahead(closed_orders(self._plan, self._items)), self._numbers()
         loop, duration_s = asyncio.get_running_loop(), self._plan.workload.duration_s
         closing = None if duration_s is None else loop.call_later(duration_s, self.stop)
         work = [asyncio.ensure_future(self._shop_until_stopped(n, orders, numbers)) for n in range(len(self._buyers))]
@@ -223,15 +224,12 @@ class LoadEngine:
     def _numbers(self) -> Iterator[int]:
         """Numbers for orders that have no timetable: no two workers give the same."""
         mine, of = self._plan.share
-        at = self._plan.series * PART_ORDERS + mine + 1
-        while True:
-            yield at
-            at += of
+        return count(self._plan.series * PART_ORDERS + mine + 1, of)
 
-    async def _shop_until_stopped(self, buyer: int, orders: Orders, numbers: Iterator[int]) -> None:
+    async def _shop_until_stopped(self, buyer: int, orders: Iterator[Order], numbers: Iterator[int]) -> None:
         think_s = self._plan.workload.think_s
         while not self._stopping.is_set():
-            await self._place(buyer, next(numbers), Due(orders.next(), CLOSED, None))
+            await self._place(buyer, next(numbers), Due(next(orders), CLOSED, None))
             if think_s > 0:
                 await self._think(self._jitter.uniform(0.5, 1.5) * think_s)
 
@@ -258,20 +256,22 @@ class LoadEngine:
 
     async def _place(self, buyer: int, number: int, due: Due) -> None:
         """Place one order, with retries as the shop's client makes them."""
-        rules = self._plan.contract.buyer
-        started_us, started = now_us(), time.monotonic()
-        if self._backstage.is_needed and not await self._backstage.has_prepared(due.order):
-            return
-        self._write_request(due, started_us)
+        rules = self._rules
+        started_us, started_ns = began = moment()
+        if self._is_prepared_for:
+            if not await self._backstage.has_prepared(due.order):
+                return
+            began = moment()
+        self._records.request(due, self._due_us(due), started_us)
         try_no = 1
-        end = await self._attempt(buyer, number, due, try_no)
+        end, ended_ns = await self._attempt(buyer, number, due, try_no, began)
         while end.outcome in rules.retry and try_no < rules.attempts:
             await self._back_off(try_no)
             try_no += 1
-            end = await self._attempt(buyer, number, due, try_no)
-        since = started if due.due_s is None else self._start_monotonic + due.due_s
+            end, ended_ns = await self._attempt(buyer, number, due, try_no, moment())
+        since_s = started_ns / 1e9 if due.due_s is None else self._start_monotonic + due.due_s
         self.outcomes[end.outcome] += 1
-        self._on_done(Done(end.outcome, (time.monotonic() - since) * 1000, due.phase))
+        self._on_done(Done(end.outcome, (ended_ns / 1e9 - since_s) * 1000, due.phase))
         if self._mixer is not None and end.outcome is Outcome.OK:
             await self._mixer.after(buyer, due.order, end.order_id)
 
@@ -279,34 +279,29 @@ class LoadEngine:
         first, most = BACKOFF_S
         await asyncio.sleep(self._jitter.uniform(0.5, 1.0) * min(most, first * 2**try_no))
 
-    async def _attempt(self, buyer: int, number: int, due: Due, try_no: int) -> AttemptEnd:
+    async def _attempt(
+        self, buyer: int, number: int, due: Due, try_no: int, invoked: tuple[int, int]
+    ) -> tuple[AttemptEnd, int]:
+        """How an attempt that is ``invoked`` now, by both clocks, ended, and when by the monotonic one."""
         attempt = number * TRIES + try_no
-        invoked_us, invoked_ns = moment()
         try:
             end = await self._buyers[buyer].attempt(due.order, attempt)
             returned_us, ended_ns = moment()
         except asyncio.CancelledError:  # the harness stops: the attempt stays without an answer, and never ends
-            end = AttemptEnd(Outcome.UNKNOWN, code="stopped")
-            stopped = (invoked_us, None, (time.monotonic_ns() - invoked_ns) // 1000)
-            self._write_attempt(buyer, attempt, due, try_no, stopped, end)
+            stopped = AttemptEnd(Outcome.UNKNOWN, code="stopped")
+            self._record(buyer, attempt, due, try_no, invoked, (None, time.monotonic_ns()), stopped)
             raise
-        times = (invoked_us, returned_us, (ended_ns - invoked_ns) // 1000)
-        self._write_attempt(buyer, attempt, due, try_no, times, end)
-        return end
+        self._record(buyer, attempt, due, try_no, invoked, (returned_us, ended_ns), end)
+        return end, ended_ns
 
-    def _write_attempt(
-        self, buyer: int, attempt: int, due: Due, try_no: int, times: tuple[int, int | None, int], end: AttemptEnd
-    ) -> None:
-        invoked_us, returned_us, duration_us = times
-        self._attempts.append([
-            attempt, due.order.order_key, try_no, buyer, due.phase, self._due_us(due), invoked_us, returned_us,
-            duration_us, end.outcome.value, end.order_id, end.code, end.message, end.backend_pid,
-        ])  # fmt: skip
-        if end.connect_us:
-            self._connects.append([attempt, due.order.order_key, end.connect_us])
-
-    def _write_request(self, due: Due, started_us: int | None) -> None:
-        write_request(self._requests, self._lines, due, self._due_us(due), started_us)
+    def _record(
+        self, buyer: int, attempt: int, due: Due, try_no: int, invoked: tuple[int, int],
+        returned: tuple[int | None, int], end: AttemptEnd,
+    ) -> None:  # fmt: skip
+        invoked_us, invoked_ns = invoked
+        returned_us, ended_ns = returned
+        due_us, took_us = self._due_us(due), (ended_ns - invoked_ns) // 1000
+        self._records.attempt(attempt, due, due_us, try_no, buyer, invoked_us, returned_us, took_us, end)
 
     def _due_us(self, due: Due) -> int | None:
         return None if due.due_s is None else self._start_us + int(due.due_s * 1e6)
@@ -314,8 +309,7 @@ class LoadEngine:
     async def _flush(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_S)
-            for journal in (self._requests, self._lines, self._attempts, self._connects):
-                journal.flush()
+            self._records.flush()
             if self._mixer is not None:
                 self._mixer.flush()
 
@@ -324,19 +318,13 @@ async def _in_a_moment() -> int:
     return now_us() + int(LEAD_S * 1e6)
 
 
+def _drawn_ahead(orders: Orders) -> Iterator[Order]:
+    """Many at once, which costs half as much as each between other things; they are the same ones."""
+    while True:
+        yield from [orders.next() for _ in range(AT_ONCE)]
+
+
 def closed_orders(plan: Plan, items: Sequence[ShelfItem]) -> Orders:
     """The orders of a closed model, in the order in which they are begun; each worker draws its own."""
     mine, of = plan.share
     return Orders(plan.workload, items, Random(plan.seed if of == 1 else f"{plan.seed} {mine}"))
-
-
-def write_request(
-    requests: Journal, lines: Journal, due: Due, due_us: int | None, started_us: int | None
-) -> None:
-    """Write down what a buyer wants; without ``started_us`` nobody ever began to ask for it."""
-    order = due.order
-    requests.append([
-        order.order_key, order.customer, order.total, order.order_class, due.phase, due_us, started_us,
-    ])  # fmt: skip
-    for number, line in enumerate(order.lines):
-        lines.append([order.order_key, number, line.product, line.quantity, line.price])

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from doorbuster.drive.load.engine import FLUSH_S, closed_orders, write_request
+from doorbuster.drive.load.engine import FLUSH_S, closed_orders
 from doorbuster.drive.load.plan import PART_ORDERS, TRIES, Plan
+from doorbuster.drive.load.records import write_request
 from doorbuster.drive.workload import CLOSED, Due, shelf, timetable
 from doorbuster.model.outcome import Outcome
 from doorbuster.record.journal import Journal, whole_lines
