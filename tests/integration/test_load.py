@@ -154,11 +154,16 @@ def test_a_server_that_stalls_for_two_seconds_is_seen_in_p99_and_named(tmp_path:
     assert "although nothing was broken on purpose" in " ".join(told.getvalue().split())
 
 
+def _base(number: int) -> str:
+    """What the addresses of a network begin with: others may test on this machine at the same time."""
+    return f"10.{64 + os.getpid() % 128}.{number}"
+
+
 @contextmanager
 def network(number: int) -> Iterator[list[str]]:
     """A network namespace with an address of its own; what to put before a command that is to run in it."""
-    mark = f"{os.getpid()}{number}"
-    name, outside, inside, base = f"dbt{mark}", f"dbo{mark}", f"dbi{mark}", f"10.79.{number}"
+    mark, base = f"{os.getpid()}{number}", _base(number)
+    name, outside, inside = f"dbt{mark}", f"dbo{mark}", f"dbi{mark}"
     steps = [
         ["netns", "add", name], ["link", "add", outside, "type", "veth", "peer", "name", inside],
         ["link", "set", inside, "netns", name], ["addr", "add", f"{base}.1/24", "dev", outside],
@@ -198,7 +203,7 @@ def test_two_workers_on_two_networks_ship_their_histories_to_one_verdict(tmp_pat
                 [*prefix, "unshare", "-m", "sh", "-c", hidden, "sh", *(a.format(host=host) for a in worker)],
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )
-            for prefix, host in ((one, "10.79.1.1"), (two, "10.79.2.1"))
+            for prefix, host in ((one, f"{_base(1)}.1"), (two, f"{_base(2)}.1"))
         ]  # fmt: skip
         try:
             spread = Distribution(processes=0, guests=2, bind="0.0.0.0", port=port)

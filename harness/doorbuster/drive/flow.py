@@ -98,8 +98,10 @@ class Arguments:
 
 def _maker(name: str, kind: str) -> Callable[[Order, int], Any]:
     value_of, convert = _OF_ORDER[name], _CONVERTERS.get(kind)
-    if convert is None or (name in _TEXTS and convert is str):
+    if convert is None or (name in _TEXTS and kind in _TEXT_TYPES):
         return value_of
+    if name in _DECIMALS and kind == "numeric":
+        convert = Decimal
     return lambda order, attempt: None if (value := value_of(order, attempt)) is None else convert(value)
 
 
@@ -114,8 +116,8 @@ def _quantity(order: Order, _: int) -> int | None:
 def lines_json(order: Order) -> str:
     """The cart as a JSON array of ``{"product", "quantity", "price"}``, numbers as numbers, exactly."""
     if len(order.lines) == 1 and order.blank is None:  # most carts of most loads
-        line = order.lines[0]
-        return f'[{{"product": {_json_id(line.product)}, "quantity": {line.quantity}, "price": {line.price}}}]'
+        ((product, quantity, price),) = order.lines
+        return f'[{{"product": {_json_id(product)}, "quantity": {quantity}, "price": {price}}}]'
     lines = (
         f'{{"product": {"null" if order.blank == "product" else _json_id(line.product)}, '
         f'"quantity": {_json_quantity(line, order)}, "price": {line.price}}}'
@@ -135,8 +137,10 @@ _OF_ORDER: dict[str, Callable[[Order, int], Any]] = {
     "price": lambda order, _: order.lines[0].price if order.lines else None,
     TAG_PARAMETER: lambda _, attempt: f"{ATTEMPT_TAG}{attempt}",
 }
-# What is text already.
+# What is text already, and may go as it is.
 _TEXTS = ("order_key", "customer", "lines", TAG_PARAMETER)
+_TEXT_TYPES = ("text", "varchar", "bpchar", "name", "uuid", "unknown", "json", "jsonb")
+_DECIMALS = ("total", "price")
 
 
 def _json_quantity(line: Line, order: Order) -> str:
@@ -166,7 +170,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "numeric": lambda value: Decimal(str(value)),
     **dict.fromkeys(("float4", "float8"), float),
     "date": lambda value: value if isinstance(value, date) else date.fromisoformat(value),
-    **dict.fromkeys(("text", "varchar", "bpchar", "name", "uuid", "unknown"), str),
+    **dict.fromkeys(_TEXT_TYPES, str),
     **dict.fromkeys(("json", "jsonb"), lambda value: value if isinstance(value, str) else _dumped(value)),
 }
 

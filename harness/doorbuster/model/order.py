@@ -1,7 +1,6 @@
 """What a buyer wants."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 # A cart that names a product twice may be refused or served; a key that belongs to another cart may be refused or
 # answered with the order of that cart; a stated total that the lines do not make may be refused or corrected.
@@ -12,8 +11,7 @@ OrderClass = Literal[
 Blank = Literal["product", "quantity", "total", "words"]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a cart; ``price`` is a decimal number in text, never a float."""
 
     product: str
@@ -21,8 +19,7 @@ class Line:
     price: str
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One thing a buyer wants; it may take several attempts, all with this key and this customer.
 
     ``order_class`` says what the harness knows about it: only ``valid`` orders may be expected to succeed. ``blank`` is

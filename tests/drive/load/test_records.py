@@ -37,7 +37,7 @@ def test_an_order_is_written_with_its_lines_and_none_is_empty(tmp_path: Path) ->
     [
         (AttemptEnd(Outcome.OK, "31", None, None, 4242), ["ok", "31", "", "", "4242"]),
         (AttemptEnd(Outcome.OK, "31,\n4"), ["ok", "31, 4", "", "", ""]),
-        (AttemptEnd(Outcome.SOLD_OUT, None, "P0001", 'no "7", sorry', 1), ["sold_out", "", "P0001", 'no "7", sorry', "1"]),
+        (AttemptEnd(Outcome.REFUSED, None, "P0001", 'no "7", no', 1), ["refused", "", "P0001", 'no "7", no', "1"]),
         (AttemptEnd(Outcome.UNKNOWN, code="timeout"), ["unknown", "", "timeout", "", ""]),
     ],
 )

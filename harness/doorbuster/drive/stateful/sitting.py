@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
 from uuid import UUID
@@ -159,7 +159,7 @@ class Sitting:
     async def wrong_total(self, index: int, cents: int) -> Finding | None:
         """A cart whose stated total is not what its lines make."""
         order = self._with.new_order([self._line(index, 1)], "wrong_total")
-        return await self._first(replace(order, total=str(Decimal(order.total) + Decimal(cents) / 100)))
+        return await self._first(order._replace(total=str(Decimal(order.total) + Decimal(cents) / 100)))
 
     async def huge(self, index: int, units: Sequence[int]) -> Finding | None:
         """More than there can be, in one line or in several that overflow together."""
@@ -184,9 +184,9 @@ class Sitting:
     def _bad_lines(self, kind: OrderClass, index: int) -> list[Line]:
         line = self._line(index, 1)
         return {
-            "unknown_product": [replace(line, product=shelf_item(self._with.contract, FAR_PRODUCT, 0).product)],
-            "zero": [replace(line, quantity=0)],
-            "negative": [replace(line, quantity=-2)],
+            "unknown_product": [line._replace(product=shelf_item(self._with.contract, FAR_PRODUCT, 0).product)],
+            "zero": [line._replace(quantity=0)],
+            "negative": [line._replace(quantity=-2)],
             "empty": [],
         }.get(kind, [line])
 
@@ -211,11 +211,11 @@ class Sitting:
         past = confirmed[number % len(confirmed)]
         order = self._with.new_order(past.order.lines if by_a_stranger else [self._line(index, units)], "reused_key")
         if not by_a_stranger:
-            order = replace(order, customer=past.order.customer)
+            order = order._replace(customer=past.order.customer)
             if _wanted(order) == _wanted(past.order):
                 return None
         self._with.history.request(order, PHASE)
-        sent = replace(order, order_key=past.order.order_key)
+        sent = order._replace(order_key=past.order.order_key)
         end = await self._with.history.attempt(
             self._with.buyer, sent, try_no=1, number=0, phase=PHASE, recorded_as=order.order_key
         )

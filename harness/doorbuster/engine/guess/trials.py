@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -109,11 +109,11 @@ def variations(way: Way, order: Order) -> dict[str, Order]:
     """Orders that a shop should refuse, by their class."""
     line = order.lines[0]
     return {
-        "unknown_product": replace(order, lines=(replace(line, product=way.unknown_product),)),
-        "zero": replace(order, lines=(replace(line, quantity=0),), total="0"),
-        "negative": replace(order, lines=(replace(line, quantity=-2),), total="-35.00"),
-        "empty": replace(order, lines=(), total="0"),
-        "malformed": replace(order, order_class="malformed", blank="quantity"),
+        "unknown_product": order._replace(lines=(line._replace(product=way.unknown_product),)),
+        "zero": order._replace(lines=(line._replace(quantity=0),), total="0"),
+        "negative": order._replace(lines=(line._replace(quantity=-2),), total="-35.00"),
+        "empty": order._replace(lines=(), total="0"),
+        "malformed": order._replace(order_class="malformed", blank="quantity"),
     }
 
 
