@@ -286,6 +286,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--attack", action="append", choices=list(ATTACKS), help="Only these.")
     options = parser.parse_args()
+    # A shell starts what is in its background with SIGINT ignored, and every attacked run would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     endings = campaign(options.times, options.seed, options.attack or list(ATTACKS))
     print(table(endings))
     return int(any(e.problems for e in endings))
