@@ -6,6 +6,7 @@ from typing import Protocol
 from doorbuster.config.answers import AnswerBook
 from doorbuster.drive.flow import Flow, compile_flow
 from doorbuster.drive.http.buyer import HttpBuyer
+from doorbuster.drive.http.connection import HttpConnection, MakeLine
 from doorbuster.drive.http.flow import HttpCall, compile_requests
 from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
 from doorbuster.model.contract import Contract
@@ -41,12 +42,14 @@ class Buyer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Buyers:
-    """Makes buyers of ``contract``, whose calls and rules are compiled once for all of them."""
+    """Makes buyers of ``contract``, whose calls and rules are compiled once for all of them; over HTTP each has a
+    ``line``."""
 
     contract: Contract
     flow: Flow
     requests: tuple[HttpCall, ...]
     book: AnswerBook
+    line: MakeLine = HttpConnection
 
     def at(self, target: Target, timeout_s: float | None = None) -> Buyer:
         """A buyer who connects at ``target`` and waits as long as the contract says, or ``timeout_s`` seconds."""
@@ -56,16 +59,16 @@ class Buyers:
             return SqlBuyer(target, self.flow, self.book, patience_s)
         return HttpBuyer(
             target, self.requests, self.book, patience_s, keep_alive=http.keep_alive,
-            connect_timeout_s=http.connect_timeout_s,
+            connect_timeout_s=http.connect_timeout_s, line=self.line,
         )  # fmt: skip
 
 
-def buyers_of(contract: Contract) -> Buyers:
-    """Who makes the buyers of ``contract``.
+def buyers_of(contract: Contract, line: MakeLine = HttpConnection) -> Buyers:
+    """Who makes the buyers of ``contract``, where they order over HTTP each with a ``line``.
 
     Raises:
         Untaggable: a statement that cannot carry a tag.
     """
     http = contract.place.http
     requests = compile_requests(http) if http is not None else ()
-    return Buyers(contract, compile_flow(contract.place), requests, AnswerBook(contract.answers))
+    return Buyers(contract, compile_flow(contract.place), requests, AnswerBook(contract.answers), line)

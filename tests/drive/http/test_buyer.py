@@ -1,15 +1,22 @@
-"""A buyer over HTTP against a server that breaks as told: what he is told, and what really goes over the line."""
+"""A buyer over HTTP against a server that breaks as told: what he is told, and what really goes over the line.
+
+All of it twice: over the line that most kinds of driving use, and over Locust's fast HTTP client, which a load uses.
+"""
 
 import asyncio
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from doorbuster.config.answers import AnswerBook, UnmatchedAnswer
 from doorbuster.drive.http.buyer import HttpBuyer
+from doorbuster.drive.http.connection import HttpConnection, MakeLine
 from doorbuster.drive.http.flow import compile_requests
 from doorbuster.drive.sql_buyer import Target
 from doorbuster.model.contract import AnswerRule, Answers, HttpPlace, HttpServer, HttpStep
@@ -31,6 +38,7 @@ ANSWERS = Answers(
 )
 ORDER = Order("k 1", "c1", (Line("7", 2, "10.50"), Line("p-8", 1, "0.10")), "21.10")
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"id": 5}'
+LINE: MakeLine = HttpConnection
 Answering = Callable[[asyncio.StreamWriter, int], Awaitable[None]]
 
 
@@ -85,7 +93,7 @@ def saying(*answers: bytes) -> Answering:
 
 def buyer(heard: Heard, place: HttpPlace = ONE, timeout_s: float = 5.0, answers: Answers = ANSWERS) -> HttpBuyer:
     return HttpBuyer(
-        heard.target, compile_requests(place), AnswerBook(answers), timeout_s, keep_alive=place.keep_alive
+        heard.target, compile_requests(place), AnswerBook(answers), timeout_s, keep_alive=place.keep_alive, line=LINE
     )
 
 
@@ -134,6 +142,54 @@ async def test_a_lost_answer_is_unknown_and_its_request_is_never_sent_twice(said
         assert (end.outcome, end.code) == (Outcome.UNKNOWN, code)
         assert len(heard.requests) == 2
         assert (await one.attempt(ORDER, 3)).outcome is Outcome.OK
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize(("said", "code"), [(b"", "eof"), (b"RST", "reset")])
+async def test_no_method_is_sent_twice_over_a_kept_connection_that_dies(method: str, said: bytes, code: str) -> None:
+    place = HttpPlace(server=SERVER, url="/", method=method, body="{}")
+    async with listening(saying(OK, said, OK)) as heard:
+        one = buyer(heard, place)
+        assert (await one.attempt(ORDER, 1)).outcome is Outcome.OK
+        end = await one.attempt(ORDER, 2)
+        assert (end.outcome, end.code, len(heard.requests)) == (Outcome.UNKNOWN, code, 2)
+
+
+async def test_a_connection_that_the_server_let_go_of_is_made_anew_before_the_next_order() -> None:
+    async def once(writer: asyncio.StreamWriter, number: int) -> None:
+        writer.write(OK)
+        await writer.drain()
+        writer.close()
+
+    async with listening(once) as heard:
+        one = buyer(heard)
+        for number in range(3):
+            assert (await one.attempt(ORDER, number)).outcome is Outcome.OK
+            await asyncio.sleep(0.05)
+        assert (len(heard.requests), heard.connections) == (3, 3)
+
+
+async def test_nobody_is_sent_elsewhere() -> None:
+    moved = b"HTTP/1.1 307 Elsewhere\r\nLocation: /orders\r\nContent-Length: 0\r\n\r\n"
+    answers = Answers(ok=(AnswerRule(status=200),), refused=(AnswerRule(status=307),))
+    async with listening(saying(moved)) as heard:
+        assert (await buyer(heard, answers=answers).attempt(ORDER, 1)).outcome is Outcome.REFUSED
+        assert len(heard.requests) == 1
+
+
+async def test_one_customers_cookies_are_not_the_nexts() -> None:
+    given = OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: who=c1; Path=/\r\n\r\n")
+    async with listening(saying(given)) as heard:
+        one = buyer(heard)
+        for number in range(2):
+            assert (await one.attempt(ORDER, number)).outcome is Outcome.OK
+        assert not any(b"cookie" in request.lower() for request in heard.requests)
+
+
+async def test_an_error_page_in_another_alphabet_is_an_answer() -> None:
+    said = b"HTTP/1.1 409 No\r\nContent-Type: text/plain; charset=latin-1\r\nContent-Length: 4\r\n\r\n\xfcber"
+    async with listening(saying(said)) as heard:
+        assert (await buyer(heard).attempt(ORDER, 1)).outcome is Outcome.SOLD_OUT
 
 
 async def test_half_an_answer_is_none() -> None:
@@ -198,3 +254,10 @@ async def test_a_flow_ends_at_the_first_no() -> None:
     async with listening(saying(b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n")) as heard:
         end = await buyer(heard, HttpPlace(server=SERVER, steps=steps)).attempt(ORDER, 1)
     assert (end.outcome, len(heard.requests)) == (Outcome.SOLD_OUT, 1)
+
+
+def test_all_of_it_holds_over_locusts_fast_client_too() -> None:
+    command = [sys.executable, "-m", "tests.drive.http.over_locust"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=150)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("passed test_") > 25

@@ -3,7 +3,7 @@
 from typing import Any
 
 from doorbuster.config.answers import Answer, AnswerBook
-from doorbuster.drive.http.connection import HttpConnection, LostAnswer
+from doorbuster.drive.http.connection import HttpConnection, Line, LostAnswer, MakeLine
 from doorbuster.drive.http.flow import HttpCall, answer_of, columns, order_values
 from doorbuster.drive.patience import in_time
 from doorbuster.drive.sql_buyer import AttemptEnd, Target
@@ -16,13 +16,14 @@ class HttpBuyer:
 
     def __init__(
         self, target: Target, calls: tuple[HttpCall, ...], book: AnswerBook, timeout_s: float,
-        *, keep_alive: bool = True, connect_timeout_s: float | None = None,
+        *, keep_alive: bool = True, connect_timeout_s: float | None = None, line: MakeLine = HttpConnection,
     ) -> None:  # fmt: skip
         self._calls = calls
         self._book = book
         self._timeout_s = timeout_s
         self._keep_alive, self._connect_timeout_s = keep_alive, connect_timeout_s
         self._target = target
+        self._line = line
         self._connection = self._connection_to(target)
         self._is_dead = False
         self._has_asked = False
@@ -99,7 +100,7 @@ class HttpBuyer:
         values.update(columns(answer))
         return answer
 
-    def _connection_to(self, target: Target) -> HttpConnection:
-        return HttpConnection(
+    def _connection_to(self, target: Target) -> Line:
+        return self._line(
             target.host, target.port, keep_alive=self._keep_alive, connect_timeout_s=self._connect_timeout_s
         )

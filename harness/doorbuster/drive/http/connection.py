@@ -1,12 +1,14 @@
 """One HTTP connection that is looked after by hand: a request goes out once, and whoever loses its answer is told how.
 
 Not a pooling client: those may send a request again on their own when a kept connection turns out to be dead. Locust's
-does with PUT, browsers do even with POST. Then one attempt is two requests, and the history is not the shop's.
+does with PUT, browsers do even with POST. Then one attempt is two requests, and the history is not the shop's. Under
+load it is Locust's all the same, kept from doing so (``drive/load/fast_http.py``).
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import h11
 
@@ -38,6 +40,30 @@ class Response:
 
     status: int
     body: bytes
+
+
+class Line(Protocol):
+    """What a buyer sends his requests over, each of them once."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next request can go out over what there is. A server that let go of an idle connection counts."""
+
+    async def open(self) -> None:
+        """Connect; nothing happens where it is connected. Raises LostAnswer where there is no connection."""
+
+    async def exchange(self, request: Request) -> Response:
+        """Send ``request`` once and wait for the whole answer. Raises LostAnswer where none came."""
+
+    def close(self) -> None:
+        """Drop the connection at once."""
+
+
+class MakeLine(Protocol):
+    """Makes a line to ``host``:``port``."""
+
+    def __call__(self, host: str, port: int, *, keep_alive: bool, connect_timeout_s: float | None = None) -> Line:
+        """The line, not connected yet."""
 
 
 class HttpConnection:

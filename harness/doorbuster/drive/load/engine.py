@@ -16,6 +16,7 @@ from typing import Any
 
 from doorbuster.drive.backstage import Backstage
 from doorbuster.drive.buyer import Buyer, buyers_of
+from doorbuster.drive.http.connection import HttpConnection, MakeLine
 from doorbuster.drive.load.live import Done
 from doorbuster.drive.load.mixing import Mixer
 from doorbuster.drive.load.plan import PART_ORDERS, TRIES, Plan
@@ -41,14 +42,16 @@ class LoadEngine:
     """Runs a :class:`Plan`. All methods are for its loop's thread, unless they say otherwise.
 
     ``release`` is asked once every buyer is connected, and says when the shop opens, in microseconds of this machine's
-    wall clock; without it, in a moment.
+    wall clock; without it, in a moment. ``line`` is what buyers send requests over, where the shop is behind HTTP.
     """
 
     def __init__(
-        self, plan: Plan, on_done: Callable[[Done], None], release: Callable[[], Awaitable[int]] | None = None
-    ) -> None:
+        self, plan: Plan, on_done: Callable[[Done], None], release: Callable[[], Awaitable[int]] | None = None,
+        line: MakeLine = HttpConnection,
+    ) -> None:  # fmt: skip
         self._plan = plan
         self._on_done = on_done
+        self._line = line
         self._release = release or _in_a_moment
         self._random = Random(plan.seed)
         # Think times and backoffs must not disturb which orders a seed gives.
@@ -105,7 +108,7 @@ class LoadEngine:
 
     async def _connect(self) -> None:
         plan = self._plan
-        make = buyers_of(plan.contract)
+        make = buyers_of(plan.contract, self._line)
         self._buyers = [make.at(plan.target) for _ in range(plan.workload.buyers)]
         await asyncio.gather(*(buyer.connect() for buyer in self._buyers))
 

@@ -9,6 +9,7 @@ import gc
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gevent
@@ -20,6 +21,7 @@ from locust.env import Environment
 
 from doorbuster.config.thresholds import parse_threshold
 from doorbuster.drive.load.engine import LEAD_S, LoadEngine
+from doorbuster.drive.load.fast_http import Errands, FastHttpLine
 from doorbuster.drive.load.live import Done, LiveFigures
 from doorbuster.drive.load.locust_counts import count_in_locust
 from doorbuster.drive.load.plan import Plan
@@ -55,6 +57,7 @@ class Bridge:
         self._thresholds = [parse_threshold(t) for t in plan.thresholds]
         self._wake = get_hub().loop.async_()
         self._wake.start(self._report)
+        self._line = partial(FastHttpLine, Errands())
         self.finished = Event()
         self.failure: str | None = None
 
@@ -98,7 +101,7 @@ class Bridge:
     async def _drive(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._opening = self._loop.create_future()
-        self._engine = engine = LoadEngine(self._plan, self._done.append, self._release)
+        self._engine = engine = LoadEngine(self._plan, self._done.append, self._release, self._line)
         reporter = asyncio.ensure_future(self._keep_reporting(engine))
         try:
             await engine.run()
