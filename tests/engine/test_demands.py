@@ -49,3 +49,10 @@ def test_operations_are_interleaved_where_the_shop_has_some(shop: str, is_there:
     whole = job(shop)
     assert ("operations_interleaved" in {loaded.scenario.name for loaded in whole.scenarios}) is is_there
     assert not any("operations_interleaved" in notice for notice in whole.notices)
+
+
+def test_orders_of_several_requests_are_not_interleaved() -> None:
+    whole = job("http_two_step")
+    assert all(loaded.scenario.kind != "interleave" for loaded in whole.scenarios)
+    told = "same_key was left out: an order is several requests, and only one can be interleaved"
+    assert told in whole.notices

@@ -52,6 +52,8 @@ def reasonable(loaded: LoadedScenario, contract: Contract) -> tuple[LoadedScenar
 def what_is_missing(loaded: LoadedScenario, contract: Contract) -> str:
     """Why this shop's buyers cannot play the scenario at all; empty if they can."""
     wanted = loaded.scenario.interleave
+    if wanted is not None and contract.place.http is not None and len(contract.place.http.requests) > 1:
+        return f"{loaded.scenario.name} was left out: an order is several requests, and only one can be interleaved"
     if wanted is None or wanted.drawn or possible_crowds(contract, wanted):
         return ""
     reasons = dict.fromkeys(_why_not(shape(crowd, wanted.buyers), contract) for crowd in wanted.crowds)
