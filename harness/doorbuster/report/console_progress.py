@@ -70,12 +70,13 @@ class Bars:
 
 
 def _live_line(event: Progress) -> str:
-    """What the log says of the shop by now: sold, in stock, unknown, violations so far."""
+    """What the log says of the shop by now: sold, in stock, unknown, violations so far, and what it cannot say yet."""
     live = event.live
     if live is None:
         return ""
     found = ", ".join(f"{name} {number(n)}" for name, n in live.violations.items()) or "none"
+    later = f"; only at the end: {', '.join(live.left_to_the_end)}" if live.left_to_the_end else ""
     return (
         f"  |  by the log: {count(live.units_sold, 'unit')} sold, {number(live.stock)} in stock, "
-        f"{number(event.outcomes.get('unknown', 0))} unknown, violations: {found}"
+        f"{number(event.outcomes.get('unknown', 0))} unknown, violations: {found}{later}"
     )
