@@ -5,13 +5,14 @@ them in statement triggers on the contract's tables, before and after each write
 buyer's own session, so that nobody else is touched; it happens inside the transaction, by the server itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import asyncpg
 
 from doorbuster.instrument.functions import Function, read_functions
+from doorbuster.instrument.triggers import trigger_function, triggers_of
 from doorbuster.model.contract import Contract
 from doorbuster.network.wire import Conversation
 from doorbuster.record.catalogue import Table
@@ -83,13 +84,7 @@ begin
     return false;
 end;
 $reach$;
-create function {SCHEMA}.reach() returns trigger language plpgsql security definer as $reach$
-begin
-    if {SCHEMA}.reach(tg_argv[0]::integer) then end if;
-    return null;
-end;
-$reach$;
-"""
+{trigger_function(SCHEMA)}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +104,8 @@ class Point:
 def points_of(functions: Sequence[Function], tables: Sequence[Table]) -> tuple[Point, ...]:
     """Every point of these functions and tables, in that order, numbered from 1."""
     told: list[tuple[str, str | None]] = [(mark.words, f.name) for f in functions for mark in f.marks]
-    told += [(words, None) for table in tables for _, _, words in _triggers(table)]
+    told += [(trigger.words, None) for table in tables for trigger in triggers_of(table.printed, table.name)]
     return tuple(Point(number, words, function) for number, (words, function) in enumerate(told, 1))
-
-
-def _triggers(table: Table) -> Iterator[tuple[str, str, str]]:
-    """Time, operation and words of each trigger."""
-    for operation, link in (("insert", "into"), ("update", "of"), ("delete", "from")):
-        for time in ("before", "after"):
-            yield time, operation, f"{time} {operation} {link} {table.name}"
 
 
 async def arm(connection: asyncpg.Connection, wanted: str | None) -> None:
@@ -128,10 +116,7 @@ async def arm(connection: asyncpg.Connection, wanted: str | None) -> None:
 
 
 async def install(connection: asyncpg.Connection, tables: Sequence[Table]) -> tuple[Point, ...]:
-    """Put the points into the connection's database.
-
-    A trigger's name decides when it fires among others of its table; these come last.
-    """
+    """Put the points into the connection's database."""
     functions = await read_functions(connection, SCHEMA)
     await connection.execute(_SETUP)
     found = points_of(functions, tables)
@@ -142,11 +127,8 @@ async def install(connection: asyncpg.Connection, tables: Sequence[Table]) -> tu
         await connection.execute(function.marked(f"{SCHEMA}.reach", number))
         number += len(function.marks)
     for table in tables:
-        for time, operation, _ in _triggers(table):
-            await connection.execute(
-                f"create trigger zz_doorbuster_{time}_{operation} {time} {operation} on {table.printed}"
-                f" for each statement execute function {SCHEMA}.reach('{number}')"
-            )
+        for trigger in triggers_of(table.printed, table.name):
+            await connection.execute(trigger.sql(SCHEMA, number))
             number += 1
     return found
 

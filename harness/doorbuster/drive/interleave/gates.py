@@ -14,6 +14,7 @@ import asyncpg
 
 from doorbuster.drive.interleave.scheduler import scheduler_sql
 from doorbuster.instrument.footprint import Footprint, relation
+from doorbuster.instrument.triggers import trigger_function, triggers_of
 from doorbuster.instrument.yields import Yields
 from doorbuster.model.interleave import Isolation
 from doorbuster.record.catalogue import Table
@@ -43,10 +44,7 @@ class Point:
 async def install(
     connection: asyncpg.Connection, functions: Sequence[Yields], tables: Sequence[Table], *, triggers: bool
 ) -> tuple[Point, ...]:
-    """Put gates into ``functions``, and with ``triggers`` around all writes to ``tables``.
-
-    A trigger's name decides when it fires among others of its table; these come last.
-    """
+    """Put gates into ``functions``, and with ``triggers`` around all writes to ``tables``."""
     points = [Point(ENTRY, "before the call")]
     wanted = []
     for one in functions:
@@ -56,13 +54,9 @@ async def install(
             for n, mark in enumerate(one.function.marks)
         ]
     for table in tables if triggers else ():
-        for operation in ("insert", "update", "delete"):
-            for time in ("before", "after"):
-                wanted.append(
-                    f"create trigger zz_doorbuster_{time}_{operation} {time} {operation} on {table.printed}"
-                    f" for each statement execute function {SCHEMA}.reach('{len(points)}')"
-                )
-                points.append(Point(len(points), f"{time} {operation} of {table.name}"))
+        for trigger in triggers_of(table.printed, table.name):
+            wanted.append(trigger.sql(SCHEMA, len(points)))
+            points.append(Point(len(points), trigger.words))
     version = int(await connection.fetchval("show server_version_num"))
     may_break_circles = bool(await connection.fetchval("select rolsuper from pg_roles where rolname = current_user"))
     await connection.execute(_setup(len(points), "unlogged" if version >= 150000 else "", may_break_circles))
@@ -134,11 +128,5 @@ begin
     return false;
 end;
 $reach$;
-create function {SCHEMA}.reach() returns trigger language plpgsql security definer as $reach$
-begin
-    if {SCHEMA}.reach(tg_argv[0]::integer) then end if;
-    return null;
-end;
-$reach$;
-{scheduler_sql(SCHEMA, GATE, END, counts, paths, points)}
+{trigger_function(SCHEMA)}{scheduler_sql(SCHEMA, GATE, END, counts, paths, points)}
 """
