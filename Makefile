@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: gate test lint peers bench reference clean
+.PHONY: gate test lint peers bench audit reference clean
 
 # The main job: the hardened function through the gate set. Leaves reports/<run>/report.html and result.json.
 gate: $(VENV)/.run
@@ -20,6 +20,11 @@ peers: $(VENV)/.dev
 # Every figure of speed, beside what it is measured against; leaves benchmarks/latest.json. Wants a quiet machine.
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.bench
+
+# Known vulnerabilities in what constraints.txt names. Needs an index that answers questions about them.
+audit: $(VENV)/.dev
+	$(PIP) pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
