@@ -83,3 +83,7 @@ def test_a_good_shop_is_watched_to_the_end(tmp_path: Path) -> None:
     assert all(state.units_sold + state.stock == 10 * 10_000 for state in shown)
     assert result.waits is not None
     assert result.waits.instants > 10
+    calls = {one.text: one.calls for one in result.waits.statements}
+    (placed,) = (number for text, number in calls.items() if "create_order_with_inventory" in text)
+    assert result.orders // 2 <= placed <= 2 * result.orders  # the server counts retries, too
+    assert any(text.startswith("update products") for text in calls), calls  # also what the function does

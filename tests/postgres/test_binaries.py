@@ -12,6 +12,11 @@ def test_the_binaries_say_their_version(binaries: Binaries) -> None:
     assert binaries.program("initdb").exists()
 
 
+def test_a_library_is_there_or_it_is_not(binaries: Binaries) -> None:
+    assert binaries.has_library("plpgsql")
+    assert not binaries.has_library("no_such_library")
+
+
 def test_named_binaries_are_taken_and_nothing_else(binaries: Binaries, tmp_path: Path) -> None:
     assert find_binaries(binaries.bin_dir).origin == "pg-bin"
     with pytest.raises(NoPostgres, match=r"pg-bin: .* lacks postgres and initdb"):

@@ -1,9 +1,11 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 from doorbuster.host.guardian import Guardian
-from doorbuster.postgres.connect import redacted
+from doorbuster.postgres.connect import connect, redacted
 from doorbuster.postgres.runtimes import BadChoice, PostgresChoice, check_choice, runtime_of
+from doorbuster.postgres.settings import COUNTING
 
 DSN = "postgresql://shop:secret@127.0.0.1:5432/postgres"
 
@@ -56,3 +58,19 @@ def test_a_good_choice_starts_nothing_by_itself(name: str) -> None:
 )
 def test_passwords_in_connection_uris_are_made_unreadable(text: str, shown: str) -> None:
     assert redacted(text) == shown
+
+
+def test_a_library_that_the_server_has_is_loaded_and_one_that_it_lacks_is_left_out() -> None:
+    async def loaded(dsn: str) -> str:
+        connection = await connect(dsn)
+        try:
+            return str(await connection.fetchval("show shared_preload_libraries"))
+        finally:
+            await connection.close()
+
+    with Guardian() as guardian:
+        runtime = runtime_of(PostgresChoice(), guardian)
+        for settings, shown in ((COUNTING, "pg_stat_statements"),
+                                ({"shared_preload_libraries": "no_such", "no_such.setting": "1"}, "")):  # fmt: skip
+            with runtime.open(settings) as server:
+                assert asyncio.run(loaded(server.dsn("postgres"))) == shown

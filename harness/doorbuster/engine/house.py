@@ -63,15 +63,18 @@ class House:
 
 @contextmanager
 def open_house(
-    contract: LoadedContract, tools: Tools, known: Known, emit: Callable[[Event], None]
-) -> Iterator[House]:
+    contract: LoadedContract, tools: Tools, known: Known, emit: Callable[[Event], None],
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[House]:  # fmt: skip
     """Start everything and deploy the contract's schema; all of it is gone at the end.
+
+    ``settings`` go over the server's usual ones.
 
     Raises:
         NoToxiproxy, ToxiproxyError, PostgresError: a tool is missing or does not start.
         DeployError: the contract's SQL does not deploy.
     """
-    with open_empty_house(tools, known, emit) as house:
+    with open_empty_house(tools, known, emit, settings) as house:
         emit(Preparing(f"deploying {contract.contract.name}"))
         run_interruptibly(deploy(house.server, house.template, contract, known))
         for notice in known.notices:

@@ -43,6 +43,7 @@ from doorbuster.model.live import LiveState
 from doorbuster.model.scenario import Scenario, Workload
 from doorbuster.model.server import Server
 from doorbuster.network.server import ToxiproxyServer
+from doorbuster.postgres.settings import COUNTING
 from doorbuster.record.clocks import save_clocks
 from doorbuster.record.seal import seal_journals
 
@@ -64,7 +65,8 @@ async def run_load(stage: Stage) -> None:
         await _on_server(stage, stage.house.server, stage.house.template)
         return
     try:
-        async with own_server(stage.house, stage.contract, settings) as server:
+        counting = COUNTING if stage.options.waits else {}
+        async with own_server(stage.house, stage.contract, {**settings, **counting}) as server:
             await _on_server(stage, server, server.prefix + TEMPLATE)
     except NotPossible as reason:
         leave_undriven(stage, str(reason))

@@ -31,6 +31,7 @@ from doorbuster.model.scenario import Scenario
 from doorbuster.model.server import Server
 from doorbuster.model.verdict import Verdict, worst
 from doorbuster.postgres.connect import TROUBLE, connect
+from doorbuster.postgres.settings import COUNTING
 
 Emit = Callable[[Event], None]
 
@@ -94,7 +95,8 @@ def _run_safely(
     job: Job, settings: RunSettings, plan: Budget | None, folder: Path, so_far: _Progress, emit: Emit
 ) -> None:
     try:
-        with open_house(job.contract, settings.tools, so_far.known, emit) as house:
+        counting = COUNTING if settings.options.waits else None
+        with open_house(job.contract, settings.tools, so_far.known, emit, counting) as house:
             _run_all(house, job, settings, plan, folder, so_far, emit)
     except BaseException as problem:
         failure = explain(problem)

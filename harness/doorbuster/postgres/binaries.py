@@ -35,6 +35,10 @@ class Binaries:
         """The path of one program."""
         return self.bin_dir / name
 
+    def has_library(self, name: str) -> bool:
+        """Whether the server can load the module ``name``, in any of the places where distributions put them."""
+        return any((self.bin_dir.parent / folder / f"{name}.so").exists() for folder in ("lib", "lib/postgresql"))
+
     def fingerprint(self) -> str:
         """Names the server program by content: data folders are exchangeable between equal ones only."""
         with self.program("postgres").open("rb") as file:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from doorbuster.host.guardian import Guardian
 from doorbuster.model.server import Runtime, Server
-from doorbuster.postgres.binaries import find_binaries
+from doorbuster.postgres.binaries import Binaries, find_binaries
 from doorbuster.postgres.embedded import EmbeddedServer
 from doorbuster.postgres.given import GivenRuntime, compose_dsn, is_dsn, why_no_dsn
 
@@ -34,7 +34,17 @@ class EmbeddedRuntime:
 
     def open(self, settings: Mapping[str, str] | None = None) -> AbstractContextManager[Server]:
         """Another server."""
-        return EmbeddedServer(find_binaries(self.pg_bin), self.guardian, settings=settings)
+        binaries = find_binaries(self.pg_bin)
+        return EmbeddedServer(binaries, self.guardian, settings=_possible(settings or {}, binaries))
+
+
+def _possible(settings: Mapping[str, str], binaries: Binaries) -> dict[str, str]:
+    """``settings`` without a library that there is not, and what is set for it: the server would not start."""
+    missing = settings.get("shared_preload_libraries", "")
+    if not missing or binaries.has_library(missing):
+        return dict(settings)
+    own = ("shared_preload_libraries", f"{missing}.")
+    return {name: value for name, value in settings.items() if not name.startswith(own)}
 
 
 def check_choice(choice: PostgresChoice) -> None:

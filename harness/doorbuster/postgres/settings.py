@@ -21,6 +21,8 @@ DEFAULTS = {
     "jit": "off",
     "password_encryption": "scram-sha-256",
 }
+# Statements counted, those inside functions too. A server whose programs lack the library goes without.
+COUNTING = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track": "all"}
 LOCAL = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
