@@ -120,15 +120,15 @@ def write_events(folder: Path) -> None:
             )
             select commit, '0/' || product as entry, product, delta,
                    sum(delta) over (partition by product order by commit) as after
-            from change order by commit""",
+            from change order by commit, product::varchar""",
         "order_events": """
             select commit, 20 * commit as seq, i as order_id, 1 as delta, 'k' || i as order_key,
                    '00000000-0000-0000-0000-' || lpad(i::varchar, 12, '0') as customer, 10 * count(*) as total
             from sale group by commit, i order by commit""",
         "line_events": """
             select commit, i as order_id, product, 1 as delta, 1 as delta_rows, 10 as amount
-            from sale order by commit""",
-        "movement_events": "select commit, i as order_id, product, -1 as delta from sale order by commit",
+            from sale order by commit, product::varchar""",
+        "movement_events": "select commit, i as order_id, product, -1 as delta from sale order by commit, product::varchar",
     }
     target = folder / "events"
     target.mkdir()

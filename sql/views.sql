@@ -17,27 +17,29 @@ create macro story(of_key) as (
 -- it; where several entries hold it (variants, lots, one row a unit), the running sum over all of them.
 create table shared_products as
 select product from stock_events group by product having min(entry) <> max(entry);
-create table stock as
-select commit, product, delta, after - delta as before, after
-from stock_events anti join shared_products using (product)
-union all
+create table shared_stock as
 select commit, product, delta, after - delta as before, after
 from (select commit, product, delta, sum(delta) over (partition by product order by commit) as after
       from (select commit, product, sum(delta) as delta from stock_events semi join shared_products using (product)
             group by commit, product having sum(delta) <> 0));
+create view stock as
+select commit, product, delta, after - delta as before, after from stock_events anti join shared_products using (product)
+union all
+from shared_stock;
+create table rest.stock as from stock semi join rest.commits using (commit);
 
 -- Orders that have more of a life than one commit that made them with all their lines.
 create table eventful as
-select order_id from order_events group by order_id having count(*) > 1 or min(delta) < 1
+select order_id from rest.order_events group by order_id having count(*) > 1 or min(delta) < 1
 union
-select order_id from line_events anti join order_events using (order_id, commit);
+select order_id from rest.line_events anti join rest.order_events using (order_id, commit);
 
 -- Whether an order is live, one row for each commit that changed it.
 create table order_states as
-select commit, order_id, true as live from order_events anti join eventful using (order_id)
+select commit, order_id, true as live from rest.order_events anti join eventful using (order_id)
 union all
 select commit, order_id, sum(delta) over (partition by order_id order by commit) > 0
-from (select commit, order_id, sum(delta) as delta from order_events semi join eventful using (order_id)
+from (select commit, order_id, sum(delta) as delta from rest.order_events semi join eventful using (order_id)
       group by commit, order_id having sum(delta) <> 0);
 
 -- Every order that was ever live, before it is known who made it.
@@ -48,10 +50,10 @@ with state as (
     from order_states semi join eventful using (order_id) group by order_id
 ), image as (
     select order_id, arg_max(order_key, seq) as claimed_key, arg_max(customer, seq) as customer, arg_max(total, seq) as total
-    from order_events semi join eventful using (order_id) where delta >= 0 group by order_id
+    from rest.order_events semi join eventful using (order_id) where delta >= 0 group by order_id
 )
 select order_id, commit as born, true as live_at_end, null::bigint as ended, order_key as claimed_key, customer, total
-from order_events anti join eventful using (order_id)
+from rest.order_events anti join eventful using (order_id)
 union all
 select order_id, born, live_at_end, case when not live_at_end then ended end, claimed_key, customer, total
 from state left join image using (order_id)
@@ -62,12 +64,12 @@ where born is not null;
 -- key that had begun by then.
 create table strays as
 with untagged as (
-    select lives.*, ts_us from lives join commits on commits.commit = born where attempt is null and tag is null
+    select lives.*, ts_us from lives join rest.commits on commits.commit = born where attempt is null and tag is null
 ), by_customer as (
-    select customer, any_value(order_key) as order_key from requests where customer in (select customer from untagged)
+    select customer, any_value(order_key) as order_key from rest.requests where customer in (select customer from untagged)
     group by customer having count(distinct order_key) = 1
 ), by_id as (
-    select order_id, any_value(order_key) as order_key from attempts
+    select order_id, any_value(order_key) as order_key from rest.attempts
     where outcome = 'ok' and order_id in (select order_id from untagged)
     group by order_id having count(distinct order_key) = 1
 ), told as (
@@ -75,27 +77,33 @@ with untagged as (
            case when claimed.order_key is not null then 'order_key' when by_customer.order_key is not null then 'customer'
                 when by_id.order_key is not null then 'order_id' else 'none' end as attributed_by
     from untagged
-    left join (select distinct order_key from requests) as claimed on claimed.order_key = claimed_key
+    left join (select distinct order_key from rest.requests) as claimed on claimed.order_key = claimed_key
     left join by_customer on by_customer.customer = untagged.customer
     left join by_id on by_id.order_id = untagged.order_id
 )
 select told.order_id, born, any_value(told.order_key) as order_key, any_value(attributed_by) as attributed_by,
        arg_max(attempt, invoked_us) filter (invoked_us <= ts_us) as attempt
-from told left join attempts on attempts.order_key = told.order_key
+from told left join rest.attempts on attempts.order_key = told.order_key
 group by told.order_id, born;
 
 -- Each commit with the attempt and the order key that made it.
-create view made_by as
+create view rest.stray_commits as
+select born, any_value(attempt) as attempt, any_value(order_key) as order_key
+from strays group by born having count(distinct order_key) = 1;
+create view rest.made_by as
 select commits.commit, lsn, xid, ts_us, coalesce(commits.attempt, stray.attempt) as attempt, tag,
        coalesce(attempts.order_key, stray.order_key) as order_key
-from commits
-left join attempts on attempts.attempt = commits.attempt
-left join (select born, any_value(attempt) as attempt, any_value(order_key) as order_key
-           from strays group by born having count(distinct order_key) = 1) as stray on stray.born = commits.commit;
+from rest.commits left join rest.attempts on attempts.attempt = commits.attempt
+left join rest.stray_commits as stray on stray.born = commits.commit;
+create view made_by as
+from rest.made_by
+union all
+select commit, lsn, xid, ts_us, commits.attempt, tag, order_key
+from (from commits anti join rest.commits using (commit)) as commits join attempts using (attempt);
 
 -- Every order that was ever live. `order_key` is the one of the attempt whose transaction made it so, by its tag; that
 -- attempt was `asked_us`, and `told_us` what `told` says.
-create table orders as
+create table rest.orders as
 select lives.order_id, coalesce(attempts.order_key, strays.order_key, claimed_key) as order_key, claimed_key, customer, total,
        lives.born, ts_us as born_us, coalesce(commits.attempt, strays.attempt) as attempt, ended, live_at_end,
        case when attempts.order_key is not null then 'tag' else coalesce(strays.attributed_by, 'none') end as attributed_by,
@@ -103,17 +111,25 @@ select lives.order_id, coalesce(attempts.order_key, strays.order_key, claimed_ke
            or coalesce(coalesce(attempts.order_key, strays.order_key, claimed_key) in (select order_key from probes), false)
            as by_harness,
        invoked_us as asked_us, returned_us as told_us, outcome as told, attempts.order_id as told_id
-from lives join commits on commits.commit = lives.born
-left join attempts on attempts.attempt = commits.attempt
+from lives join rest.commits on commits.commit = lives.born
+left join rest.attempts on attempts.attempt = commits.attempt
 left join strays on strays.order_id = lives.order_id;
+create view orders as
+from rest.orders
+union all by name
+select made.order_id, attempts.order_key, made.order_key as claimed_key, customer, total, commits.commit as born, ts_us as born_us,
+       attempts.attempt, null as ended, true as live_at_end, 'tag' as attributed_by, false as by_harness, invoked_us as asked_us,
+       returned_us as told_us, outcome as told, attempts.order_id as told_id
+from (from order_events anti join rest.order_events using (commit)) as made
+join commits on commits.commit = made.commit join attempts on attempts.attempt = commits.attempt;
 
 -- Units on live orders: one row for each commit that changed how many units of a product a live order holds.
-create table sold as
+create table rest.sold as
 with line as (
-    select commit, order_id, product, delta as units, 0 as live from line_events semi join eventful using (order_id)
+    select commit, order_id, product, delta as units, 0 as live from rest.line_events semi join eventful using (order_id)
 ), life as (
     select commit, order_id, product, 0 as units, case when live then 1 else -1 end as live
-    from order_states join (select distinct order_id, product from line_events semi join eventful using (order_id))
+    from order_states join (select distinct order_id, product from rest.line_events semi join eventful using (order_id))
          using (order_id)
 ), merged as (
     select commit, order_id, product, sum(units) as units, sum(live) as live
@@ -127,27 +143,36 @@ with line as (
     select *, units - coalesce(lag(units) over (partition by order_id, product order by commit), 0) as delta from held
 )
 select commit, order_id, product, delta as units, delta
-from line_events anti join eventful using (order_id) where delta <> 0
+from rest.line_events anti join eventful using (order_id) where delta <> 0
 union all
 select commit, order_id, product, units, delta from changed where delta <> 0;
+create view sold as
+from rest.sold
+union all
+select commit, order_id, product, delta, delta from line_events anti join rest.line_events using (commit);
 
 -- Commits that touch the lines or the life of more than one order, or of one that has more of a life than this commit. In all
 -- others whatever was done, was done for the one order that they made.
 create table mixed as
-select born as commit from orders group by born having count(*) > 1
+select born as commit from rest.orders group by born having count(*) > 1
 union
-select commit from order_events semi join eventful using (order_id)
+select commit from rest.order_events semi join eventful using (order_id)
 union
-select commit from line_events semi join eventful using (order_id);
+select commit from rest.line_events semi join eventful using (order_id);
 
 -- What each order key asked for, summed by product; where products consist of others (`consumption`), by those. A journal
 -- whose writer was killed may lack the last lines: such a cart, which does not sum up to its total, is not known.
-create table carts as
+create table half_known as
+select order_key from rest.requests join rest.request_lines using (order_key)
+where (select broken_off from settings) and order_class = 'valid'
+group by order_key, total having sum(quantity * price::decimal(38, 9)) <> total::decimal(38, 9);
+create view carts as
 select order_key, coalesce(consumption.stock, product) as product, sum(quantity * coalesce(consumption.units, 1)) as units
-from request_lines left join consumption using (product) anti join (
-    select order_key from requests join request_lines using (order_key)
-    where (select broken_off from settings) and order_class = 'valid'
-    group by order_key, total having sum(quantity * price::decimal(38, 9)) <> total::decimal(38, 9)) using (order_key)
+from request_lines left join consumption using (product) anti join half_known using (order_key)
+group by all;
+create table rest.carts as
+select order_key, coalesce(consumption.stock, product) as product, sum(quantity * coalesce(consumption.units, 1)) as units
+from rest.request_lines left join consumption using (product) anti join half_known using (order_key)
 group by all;
 
 -- What restocks added, by the transaction that did it: the units that were asked for, not those that came. A transaction
@@ -155,17 +180,22 @@ group by all;
 create table restocked as
 select commit, product, quantity as units
 from operations join (select attempt as operation, min(commit) as commit
-                      from (select commit, attempt from commits
+                      from (select commit, attempt from rest.commits
                             where attempt in (select operation from operations where kind = 'restock'))
-                      semi join stock_events using (commit) group by attempt) using (operation)
+                      semi join rest.stock_events using (commit) group by attempt) using (operation)
 where kind = 'restock';
 
 -- What each commit did to a product, from three places: the stock, the live orders, the movements; and what it was to add.
-create view entries as
-select commit, product, delta as stock, 0 as sold, 0 as moved, 0 as added from stock_events
-union all select commit, product, 0, delta, 0, 0 from sold
-union all select commit, product, 0, 0, delta, 0 from movement_events
+create view rest.entries as
+select commit, product, delta as stock, 0 as sold, 0 as moved, 0 as added from rest.stock_events
+union all select commit, product, 0, delta, 0, 0 from rest.sold
+union all select commit, product, 0, 0, delta, 0 from rest.movement_events
 union all select commit, product, 0, 0, 0, units from restocked;
+create view entries as
+from rest.entries
+union all select commit, product, delta, 0, 0, 0 from stock_events anti join rest.stock_events using (commit)
+union all select commit, product, 0, delta, 0, 0 from line_events anti join rest.line_events using (commit)
+union all select commit, product, 0, 0, delta, 0 from movement_events anti join rest.movement_events using (commit);
 create view ledger as
 select commit, product, sum(stock) as stock, sum(sold) as sold, sum(moved) as moved, sum(added) as added
 from entries group by commit, product;
@@ -176,17 +206,17 @@ from entries group by commit, product;
 create table odd_commits as
 select commit from mixed
 union
-select coalesce(line.commit, stock.commit) from line_events as line full join stock using (commit, product)
+select coalesce(line.commit, stock.commit) from rest.line_events as line full join rest.stock as stock using (commit, product)
 where line.delta is distinct from -stock.delta
 union
 select coalesce(line.commit, moved.commit)
-from (select * from line_events where (select has_movements from settings)) as line
-full join movement_events as moved using (commit, product)
+from (select * from rest.line_events where (select has_movements from settings)) as line
+full join rest.movement_events as moved using (commit, product)
 where line.delta is distinct from -moved.delta or line.order_id <> moved.order_id
 union
-select coalesce(line.commit, cart.commit) from line_events as line full join (   -- an order without a cart is none
+select coalesce(line.commit, cart.commit) from rest.line_events as line full join (   -- an order without a cart is none
     select born as commit, product, coalesce(units, 1) as units
-    from (select born, order_key from orders where not by_harness) left join carts using (order_key)) as cart using (commit, product)
+    from (select born, order_key from rest.orders where not by_harness) left join rest.carts as carts using (order_key)) as cart using (commit, product)
 where line.delta is distinct from cart.units
 union
 select commit from restocked;
@@ -194,14 +224,14 @@ select commit from restocked;
 -- The ledger's rows in which the places do not agree at once, and those of restocks: all that can break a balance.
 create table uneven as
 select commit, product, sum(stock) as stock, sum(sold) as sold, sum(moved) as moved, sum(added) as added
-from entries semi join odd_commits using (commit) group by commit, product
+from rest.entries semi join odd_commits using (commit) group by commit, product
 having sum(stock) + sum(sold) <> 0 or sum(moved) <> sum(stock) or sum(added) <> 0;
 
 -- What the harness itself put on the shelves. Its own transactions are in balance: what they change beyond the orders in
 -- them (a cancellation that gives units back, orders that were there before) is supply.
 create table supply as
 select commit, product, stock + sold as delta, tag
-from uneven join commits using (commit) where tag is not null and stock + sold <> 0
+from uneven join rest.commits using (commit) where tag is not null and stock + sold <> 0
 union all
 select commit, product, units, 'restock' from restocked;
 create table initial_stock as
@@ -209,21 +239,28 @@ select product, sum(delta) as units from supply where tag in ('initial', 'stock'
 
 -- One row an order key that was attempted: its final answer, and how long its buyer waited for it, retries included,
 -- from when it was due (open model) or first invoked.
-create table order_results as
+create table rest.order_results as
 with several as (
-    select order_key from attempts group by order_key having count(*) > 1
+    select order_key from rest.attempts group by order_key having count(*) > 1
 ), result as (
     select order_key, min(invoked_us) as invoked_us, max(returned_us) as returned_us, count(*) as tries,
            arg_max(outcome, try_no) as outcome, arg_max(attempt, try_no) as last_attempt,
            max(invoked_us + duration_us) as answered_us, any_value(phase) as attempted_in
-    from attempts semi join several using (order_key) group by order_key
+    from rest.attempts semi join several using (order_key) group by order_key
     union all
     select order_key, invoked_us, returned_us, 1, outcome, attempt, invoked_us + duration_us, phase
-    from attempts anti join several using (order_key)
+    from rest.attempts anti join several using (order_key)
 )
 select order_key, coalesce(requests.phase, attempted_in) as phase, coalesce(order_class, 'valid') as order_class, due_us,
        invoked_us, returned_us, tries, outcome, last_attempt, answered_us - coalesce(due_us, invoked_us) as latency_us
-from result left join requests using (order_key);
+from result left join rest.requests using (order_key);
+create view order_results as
+from rest.order_results
+union all by name
+select order_key, coalesce(requests.phase, attempts.phase) as phase, 'valid' as order_class, requests.due_us, invoked_us, returned_us,
+       1 as tries, outcome, attempt as last_attempt,
+       invoked_us + duration_us - coalesce(requests.due_us, invoked_us) as latency_us
+from (from attempts anti join rest.attempts using (attempt)) as attempts left join requests using (order_key);
 
 -- The commits after which two of the three places no longer agree, with the discrepancy that is then left. The harness's
 -- own transactions are in balance by definition. A restock that writes no movement keeps them for orders alone.
@@ -235,21 +272,21 @@ with off as (
     where has_movements and moved <> stock and not (added <> 0 and moved = 0)
 )
 select kind, product, commit, ts_us, off, sum(off) over (partition by kind, product order by commit) as discrepancy
-from off join commits using (commit) where tag is null;
+from off join rest.commits using (commit) where tag is null;
 
 -- The last commit by an instant of the wall clock, for flows of several transactions and shops that repair later. Timestamps are not quite in commit order: the last in commit order counts.
 create table instants as
 select ts_us, max(commit) as commit
 from (select ts_us, max(commit) over (order by ts_us, commit) as commit
-      from (select * from commits where (select multi_step or eventual from settings))) group by ts_us;
+      from (select * from rest.commits where (select multi_step or eventual from settings))) group by ts_us;
 
 -- When nothing can be done for an attempt any more: its answer came, or its last commit, if that is later. Behind HTTP an
 -- attempt without an answer may go on for ever. For flows of several transactions only.
 create view attempt_ends as
 select attempt, greatest(coalesce(case when outcome <> 'unknown' or not has_strays then returned_us end, 9223372036854775807), coalesce(last_us, 0))
            as work_ends_us
-from (select * from attempts where (select multi_step from settings))
-left join (select attempt, max(ts_us) as last_us from commits
+from (select * from rest.attempts where (select multi_step from settings))
+left join (select attempt, max(ts_us) as last_us from rest.commits
            where attempt is not null and (select multi_step from settings) group by attempt) using (attempt),
      (select count(*) > 0 as has_strays from strays);
 
@@ -257,8 +294,7 @@ left join (select attempt, max(ts_us) as last_us from commits
 create table quiet as
 with activity as (
     select product, invoked_us as from_us, work_ends_us as to_us
-    from attempts
-    join carts using (order_key) join attempt_ends using (attempt)
+    from rest.attempts join rest.carts using (order_key) join attempt_ends using (attempt)
 ), busy as (
     select product, from_us, max(to_us) over (partition by product order by from_us
                                               rows between unbounded preceding and 1 preceding) as busy_until
@@ -309,14 +345,14 @@ where eventual and discrepancy <> 0
 create table doubted as
 with refused as (
     select attempt, order_key, invoked_us, returned_us
-    from attempts where outcome = 'sold_out' and returned_us is not null
+    from rest.attempts where outcome = 'sold_out' and returned_us is not null
 ), owner as (
-    select order_key from orders semi join refused using (order_key) where not by_harness
+    select order_key from rest.orders semi join refused using (order_key) where not by_harness
 ), refusal as (
     select attempt, order_key, product, units as wanted, invoked_us as from_us, returned_us as to_us,
            order_key in (select order_key from owner) and claims_key as has_own
-    from refused join (select * from carts semi join refused using (order_key)) as carts using (order_key)
-    join (select order_key from requests semi join refused using (order_key) where order_class = 'valid') as requests
+    from refused join (select * from rest.carts semi join refused using (order_key)) as carts using (order_key)
+    join (select order_key from rest.requests semi join refused using (order_key) where order_class = 'valid') as requests
          using (order_key), settings
 ), at_end as (
     select refusal.*, after
@@ -332,7 +368,7 @@ with refused as (
 select 'refusal' as asked_for, * exclude (has_own) from refusal where attempt not in (select attempt from plain)
 union all
 select 'order', last_attempt, order_key, product, units, invoked_us, coalesce(returned_us, 9223372036854775807)
-from order_results join carts using (order_key)
+from rest.order_results join rest.carts using (order_key)
 where order_class = 'valid' and outcome in ('aborted', 'error', 'unknown', 'refused');
 
 -- Between which instants a stock entry may have been seen with `after` units: from its commit's timestamp, which comes
@@ -343,16 +379,19 @@ where order_class = 'valid' and outcome in ('aborted', 'error', 'unknown', 'refu
 create table stock_windows as
 with first_asked as (
     select product, min(invoked_us) as asked_us
-    from carts semi join (select distinct product from doubted) using (product) join attempts using (order_key) group by product
+    from (select order_key, coalesce(consumption.stock, product) as product
+          from request_lines left join consumption using (product) anti join half_known using (order_key))
+    semi join doubted using (product) join attempts using (order_key) group by product
 ), version as (
-    select entry, product, stock_events.commit, after, made_by.ts_us,
+    select entry, product, stock_events.commit, after, commits.ts_us,
            case when attempts.outcome = 'ok' then attempts.returned_us
                 when operations.outcome = 'ok' then operations.returned_us
-                when made_by.tag in ('initial', 'stock') and made_by.ts_us < asked_us then asked_us - 1 end as acknowledged_us
+                when commits.tag in ('initial', 'stock') and commits.ts_us < asked_us then asked_us - 1 end as acknowledged_us
     from stock_events semi join doubted using (product)
-    join made_by on made_by.commit = stock_events.commit
-    left join attempts on attempts.attempt = made_by.attempt
-    left join operations on operation = made_by.attempt
+    join commits on commits.commit = stock_events.commit
+    left join rest.stray_commits as stray on stray.born = commits.commit
+    left join attempts on attempts.attempt = coalesce(commits.attempt, stray.attempt)
+    left join operations on operation = coalesce(commits.attempt, stray.attempt)
     left join first_asked using (product)
 ), sure as (
     select *, row_number() over entry_so_far as n,   -- least() passes over NULL
@@ -383,17 +422,17 @@ with asked as (
     select asked_for, attempt, order_key, product, wanted, entry, unnest(range(first_n, last_n + 1)) as n
     from span where entry is not null
 ), maker as (   -- the commits of the keys that are asked about
-    select commit, order_key, tag from made_by
-    where commit in (select commit from commits join (select attempt from attempts semi join doubted using (order_key))
+    select commit, order_key, tag from rest.made_by
+    where commit in (select commit from rest.commits join (select attempt from rest.attempts semi join doubted using (order_key))
                             using (attempt)
                      union all select born from strays)
       and order_key in (select order_key from doubted)
 ), own as (   -- what the key's own attempts took (or gave back), until somebody else ended the order
     select maker.order_key, product, maker.commit, -delta as units, coalesce(ended_by_others, 9223372036854775807) as until
-    from stock join maker using (commit)
+    from rest.stock as stock join maker using (commit)
     left join (select ended.order_key, min(ended) as ended_by_others
-               from (select order_key, ended from orders where ended is not null) as ended
-               join made_by as ending on ending.commit = ended
+               from (select order_key, ended from rest.orders where ended is not null) as ended
+               join rest.made_by as ending on ending.commit = ended
                where ending.order_key is distinct from ended.order_key group by ended.order_key) as cut
       on cut.order_key = maker.order_key, settings
     where claims_key and tag is null and product not in (select product from shared_products)
@@ -427,13 +466,14 @@ from (select max(before_us - ts_us) as worst
 union all
 select 'clock', format('{} of {} acknowledged orders carry a time outside their attempt: the clocks of the buyers and of the '
                        'server differ', outside, total)
-from (select count(*) as total, count(*) filter (born_us < asked_us or born_us > told_us) as outside
-      from orders where told = 'ok' and attributed_by = 'tag')
+from (select any_value(plain.orders) + count(*) as total, count(*) filter (born_us < asked_us or born_us > told_us) as outside
+      from rest.orders, plain where told = 'ok' and attributed_by = 'tag')
 where outside > 2 and outside * 2 > total;
 
 -- How each fault was recovered from, from its end to the next one's start: until the first order that went through, and until
 -- latency was as before all faults. That is: of 20 orders due one after the other at most one took longer than `limit_us`,
 -- twice what 95 of 100 took before the first fault. `since_us` is null where another fault was still on.
+set variable has_faults = (select count(*) > 0 from fault_windows);
 create table recoveries as
 with ended as (
     select name, any_value(kind) as kind, max(healed_us) as healed_us from fault_windows group by name
@@ -445,7 +485,7 @@ with ended as (
 ), calm as (
     select case when count(*) >= 20 then 2 * quantile_disc(latency_us, 0.95) end as limit_us
     from order_results
-    where coalesce(due_us, invoked_us) + latency_us < (select min(applied_us) from fault_windows)
+    where getvariable('has_faults') and coalesce(due_us, invoked_us) + latency_us < (select min(applied_us) from fault_windows)
 ), answers as (
     select bounds.name,
            min(returned_us) filter (outcome = 'ok' and returned_us >= healed_us) as good_us,
@@ -457,7 +497,7 @@ with ended as (
 ), placed as (
     select bounds.name, healed_us, coalesce(due_us, invoked_us) as at_us, latency_us > limit_us as slow
     from bounds, calm join order_results on coalesce(due_us, invoked_us) between healed_us and until_us
-    where limit_us is not null
+    where getvariable('has_faults') and limit_us is not null
 ), following as (
     select name, at_us, count(*) over twenty as orders, count(*) filter (slow) over twenty as slow
     from placed window twenty as (partition by name order by at_us rows between current row and 19 following)

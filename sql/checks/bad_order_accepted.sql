@@ -8,16 +8,16 @@
 
 -- violations
 with bad as (
-    select order_key, order_class from requests semi join refused_classes using (order_class)
+    select order_key, order_class from rest.requests semi join refused_classes using (order_class)
 ), tries as (
-    select attempts.*, order_class from attempts join bad using (order_key)
+    select attempts.*, order_class from rest.attempts join bad using (order_key)
 ), trace as (
     select order_key, max(commit) as commit, string_agg(distinct what, ', ') as trace
-    from (select commit, 'order ' || order_id as what, delta from order_events
-          union all select commit, 'line of order ' || order_id, delta from line_events
-          union all select commit, 'stock of product ' || product, delta from stock
-          union all select commit, 'movement of product ' || product, delta from movement_events) as change
-    join (select commits.commit, tries.order_key from commits join tries using (attempt)) using (commit)
+    from (select commit, 'order ' || order_id as what, delta from rest.order_events
+          union all select commit, 'line of order ' || order_id, delta from rest.line_events
+          union all select commit, 'stock of product ' || product, delta from rest.stock
+          union all select commit, 'movement of product ' || product, delta from rest.movement_events) as change
+    join (select commits.commit, tries.order_key from rest.commits join tries using (attempt)) using (commit)
     group by order_key, what having sum(delta) <> 0
 ), traces as (
     select order_key, max(commit) as commit, string_agg(trace, ', ' order by trace) as trace from trace group by order_key
@@ -26,13 +26,13 @@ with bad as (
     group by bad.order_key
 )
 select tries.order_key, order_class, tries.attempt, outcome as answered, trace, traces.commit, lsn,
-       (select string_agg(format('{} × product {}', quantity, product), ', ') from request_lines
+       (select string_agg(format('{} × product {}', quantity, product), ', ') from rest.request_lines
         where request_lines.order_key = tries.order_key) as cart
-from tries left join traces on traces.order_key = tries.order_key left join commits on commits.commit = traces.commit
+from tries left join traces on traces.order_key = tries.order_key left join rest.commits on commits.commit = traces.commit
 where outcome = 'ok' or trace is not null
 qualify row_number() over (partition by tries.order_key order by (outcome = 'ok') desc, tries.attempt) = 1
 order by tries.attempt;
 
 -- exercised
-select count(*) from attempts
-where order_key in (select order_key from requests semi join refused_classes using (order_class));
+select count(*) from rest.attempts
+where order_key in (select order_key from rest.requests semi join refused_classes using (order_class));

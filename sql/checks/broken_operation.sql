@@ -10,11 +10,11 @@
 -- violations
 with change as (
     select commits.attempt as operation, commit, what, delta
-    from commits join (
-        select commit, 'order ' || order_id as what, delta from order_events
-        union all select commit, 'line of order ' || order_id || ', product ' || product, delta from line_events
-        union all select commit, 'stock of product ' || product, delta from stock_events
-        union all select commit, 'movement of product ' || product, delta from movement_events) as change using (commit)
+    from rest.commits join (
+        select commit, 'order ' || order_id as what, delta from rest.order_events
+        union all select commit, 'line of order ' || order_id || ', product ' || product, delta from rest.line_events
+        union all select commit, 'stock of product ' || product, delta from rest.stock_events
+        union all select commit, 'movement of product ' || product, delta from rest.movement_events) as change using (commit)
     where commits.attempt in (select operation from operations)
 ), effect as (
     select operation, what, sum(delta) as delta, max(commit) as commit from change group by operation, what
@@ -24,7 +24,7 @@ with change as (
 ), target as (   -- the order that was to end, and whether it ever did
     select operation, orders.order_id, born, bool_or(not order_states.live) as ended
     from operations
-    join orders on case when operations.order_id is not null then orders.order_id = operations.order_id
+    join rest.orders on case when operations.order_id is not null then orders.order_id = operations.order_id
                         else orders.order_key = operations.order_key end
     join order_states on order_states.order_id = orders.order_id, settings
     where kind = 'cancel' or kind = 'release' and release_names_order
@@ -46,7 +46,7 @@ with change as (
 )
 select problem, kind as operation_kind, operations.order_key, operations.order_id, product, quantity, evidence, undone.commit,
        lsn, operations.operation as attempt, code, message, clock(invoked_us) as invoked, clock(returned_us) as returned
-from undone join operations using (operation) left join commits on commits.commit = undone.commit
+from undone join operations using (operation) left join rest.commits on commits.commit = undone.commit
 order by invoked_us, operation;
 
 -- exercised

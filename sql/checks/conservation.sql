@@ -13,11 +13,12 @@ select unrest.product, discrepancy, unrest.commit, lsn, before as stock_before, 
            as units_on_orders,
        made_by.order_key, made_by.attempt, clock(since_us) as since,
        case when until_us is null then 'never' else format('{} ms later', (until_us - since_us) // 1000) end as repaired
-from unrest join made_by on made_by.commit = unrest.commit
-left join stock on stock.commit = unrest.commit and stock.product = unrest.product
+from unrest join rest.made_by on made_by.commit = unrest.commit
+left join rest.stock as stock on stock.commit = unrest.commit and stock.product = unrest.product
 where kind = 'conservation'
 order by unrest.commit;
 
 -- exercised
-select count(*) from commits semi join (select commit from stock union all select commit from sold) using (commit)
-where tag is null;
+select plain.orders + (select count(*) from rest.commits semi join (select commit from rest.stock union all select commit from rest.sold)
+                       using (commit) where tag is null)
+from plain;

@@ -28,17 +28,20 @@ select null, null, format('{} more deadlocks were counted than logged', hidden),
 order by only_a_warning, happened_at;
 
 -- exercised
-with large as (   -- of a large cart the first eight products will do
-    select order_key from carts semi join (select order_key from request_lines where line >= 8) using (order_key)
-    group by order_key having count(*) > 8
-), item as (
-    select order_key, product from carts anti join large using (order_key)
+with item as (
+    select order_key, line, coalesce(consumption.stock, product) as product, consumption.product is not null as is_part
+    from request_lines left join consumption using (product) anti join half_known using (order_key)
+), large as (   -- of a large cart the first eight products will do
+    select order_key, line, product, is_part from item semi join (select order_key from item where line >= 8) using (order_key)
+    qualify dense_rank() over (partition by order_key order by product) <= 8
+), few as (
+    from item anti join (select order_key from item where line >= 8) using (order_key)
     union all
-    select order_key, product from carts semi join large using (order_key)
-    qualify row_number() over (partition by order_key order by product) <= 8
+    from large
 ), pair as (   -- each two products of a cart
-    select order_key, one.product as first_product, other.product as second_product
-    from item as one join item as other using (order_key) where one.product < other.product
+    select order_key, least(one.product, other.product) as first_product, greatest(one.product, other.product) as second_product
+    from few as other join (select * from few where line > 0 or is_part) as one using (order_key)
+    where one.product <> other.product and (other.line, other.product) < (one.line, one.product)
 ), meeting as (   -- did another order of the same two begin earlier, and end later than this one began?
     select order_key, invoked_us, max(ended_us) over earlier as busy_until, arg_max(order_key, ended_us) over earlier as by_key
     from (select order_key, first_product, second_product, invoked_us,

@@ -12,8 +12,8 @@
 
 -- violations
 with several as (
-    select * from orders where not by_harness
-      and order_key in (select order_key from orders where not by_harness group by order_key having count(*) > 1)
+    select * from rest.orders where not by_harness
+      and order_key in (select order_key from rest.orders where not by_harness group by order_key having count(*) > 1)
 ), twice as (
     select order_key, 'several live orders' as problem, format('orders {} and {}', a.order_id, b.order_id) as evidence,
            b.born as commit
@@ -21,9 +21,9 @@ with several as (
     where (a.born, a.order_id) < (b.born, b.order_id) and coalesce(a.ended, 9223372036854775807) > b.born
     qualify row_number() over (partition by order_key order by b.born) = 1
 ), many as (   -- keys of which there was more than one attempt
-    select order_key from order_results where tries > 1
+    select order_key from rest.order_results where tries > 1
 ), tries as (
-    select attempts.* from attempts semi join many using (order_key)
+    select attempts.* from rest.attempts semi join many using (order_key)
 ), answers as (
     select order_key, 'answers with different order ids' as problem,
            string_agg(distinct order_id, ', ') as evidence, null::bigint as commit
@@ -32,21 +32,21 @@ with several as (
 ), suspect as (   -- units can go beyond the cart only by a second commit of a key, or by one that is out of balance
     select order_key from many
     union select order_key from several
-    union select order_key from made_by where commit in (select commit from drift) and order_key is not null
+    union select order_key from rest.made_by where commit in (select commit from drift) and order_key is not null
 ), maker as (   -- their commits
-    select commit, order_key, tag from made_by
-    where commit in (select commit from commits join (select attempt from attempts semi join suspect using (order_key))
+    select commit, order_key, tag from rest.made_by
+    where commit in (select commit from rest.commits join (select attempt from rest.attempts semi join suspect using (order_key))
                             using (attempt)
                      union all select born from strays)
       and order_key in (select order_key from suspect)
 ), taken as (
     select order_key, product, -sum(delta) as units, max(commit) as commit
-    from stock join maker using (commit)
+    from rest.stock join maker using (commit)
     where tag is null group by order_key, product
 ), given_up as (   -- by a cancellation that is not this key's own: those units may be taken once more
     select orders.order_key, product, -sum(delta) as units
-    from (select * from sold where delta < 0) as sold join orders using (order_id)
-    left join (select * from made_by where commit in (select commit from sold where delta < 0)) as made_by
+    from (select * from rest.sold where delta < 0) as sold join rest.orders using (order_id)
+    left join (select * from rest.made_by where commit in (select commit from rest.sold where delta < 0)) as made_by
       on made_by.commit = sold.commit
     where orders.order_key in (select order_key from suspect)
       and made_by.order_key is distinct from orders.order_key
@@ -54,11 +54,11 @@ with several as (
 ), beyond as (
     select order_key, 'more units taken than its cart' as problem,
            format('{} of product {} instead of {}', taken.units, product, coalesce(carts.units, 0)) as evidence, commit
-    from taken left join carts using (order_key, product) left join given_up using (order_key, product)
+    from taken left join rest.carts using (order_key, product) left join given_up using (order_key, product)
     where taken.units > coalesce(carts.units, 0) + coalesce(given_up.units, 0)
-      and order_key in (select order_key from carts)
+      and order_key in (select order_key from rest.carts)
 ), own as (
-    select orders.* from orders semi join (select order_key from tries where outcome in ('sold_out', 'refused')) using (order_key)
+    select orders.* from rest.orders semi join (select order_key from tries where outcome in ('sold_out', 'refused')) using (order_key)
     where not by_harness
 ), seen as (   -- from when on an order of the key was surely visible
     select order_key, order_id, ended, min(since_us) as since_us
@@ -67,7 +67,7 @@ with several as (
            and (tries.order_id is null or tries.order_id = own.order_id)
           union all
           select own.order_key, own.order_id, ended, later.ts_us
-          from (select own.*, entry, mine.commit from own join stock_events mine on mine.commit = own.born) as own
+          from (select own.*, entry, mine.commit from own join rest.stock_events mine on mine.commit = own.born) as own
           asof join (select entry, commit, ts_us from stock_events join commits using (commit)
                      where exists (select 1 from own)) as later
             on later.entry = own.entry and own.commit < later.commit)
@@ -77,24 +77,24 @@ with several as (
            format('attempt {} at {}, order {} surely visible since {}', tries.attempt, clock(invoked_us), seen.order_id,
                   clock(since_us)) as evidence, null::bigint as commit
     from tries join seen using (order_key)
-    left join commits on commits.commit = seen.ended
+    left join rest.commits on commits.commit = seen.ended
     where invoked_us > since_us and outcome in ('sold_out', 'refused') and (ended is null or ts_us > returned_us)
     qualify row_number() over (partition by tries.attempt order by since_us) = 1
 )
 select problem, order_key, evidence, found.commit, lsn, problem not like 'answered %' as by_log_alone
 from (from twice union all by name from answers union all by name from beyond union all by name from denied) as found
-left join commits on commits.commit = found.commit
+left join rest.commits on commits.commit = found.commit
 order by found.commit, order_key;
 
 -- exercised
 with tries as (
-    select attempts.* from attempts semi join (select order_key from order_results where tries > 1) using (order_key)
+    select attempts.* from rest.attempts semi join (select order_key from rest.order_results where tries > 1) using (order_key)
 )
 select count(*) from (
     select distinct later.order_key
     from tries as first_try join tries as later using (order_key)
     where later.try_no > first_try.try_no and first_try.outcome = 'unknown'
-      and first_try.attempt in (select attempt from made_by where attempt is not null)
+      and first_try.attempt in (select attempt from rest.made_by where attempt is not null)
     union
     select distinct a.order_key
     from tries a join tries b using (order_key)

@@ -18,10 +18,10 @@ with verdict as (
 )
 select order_key, attempt, evidence, message, first_commit, verdict.commit, lsn, clock(invoked_us) as invoked,
        clock(returned_us) as returned
-from verdict join attempts using (attempt) left join commits on commits.commit = verdict.commit
+from verdict join rest.attempts using (attempt) left join commits on commits.commit = verdict.commit
 where is_false
 order by invoked_us;
 
 -- exercised
-select count(*) from attempts
-where outcome = 'sold_out' and order_key in (select order_key from requests where order_class = 'valid');
+select count(*) from rest.attempts
+where outcome = 'sold_out' and order_key in (select order_key from rest.requests where order_class = 'valid');

@@ -8,17 +8,17 @@
 
 -- violations
 with denied as (
-    select attempt, commit from commits semi join (
-        select attempt from attempts where outcome in ('sold_out', 'refused', 'aborted', 'error')) using (attempt)
+    select attempt, commit from rest.commits semi join (
+        select attempt from rest.attempts where outcome in ('sold_out', 'refused', 'aborted', 'error')) using (attempt)
 ), trace as (
     select attempt, commit, 'order ' || order_id as thing, delta as live, 0 as units, 0 as stock, 0 as moved
-    from denied join order_events using (commit)
+    from denied join rest.order_events using (commit)
     union all
-    select attempt, commit, 'line ' || order_id || ' ' || product, 0, delta, 0, 0 from denied join line_events using (commit)
+    select attempt, commit, 'line ' || order_id || ' ' || product, 0, delta, 0, 0 from denied join rest.line_events using (commit)
     union all
-    select attempt, commit, 'stock ' || product, 0, 0, delta, 0 from denied join stock using (commit)
+    select attempt, commit, 'stock ' || product, 0, 0, delta, 0 from denied join rest.stock using (commit)
     union all
-    select attempt, commit, 'movement ' || product, 0, 0, 0, delta from denied join movement_events using (commit)
+    select attempt, commit, 'movement ' || product, 0, 0, 0, delta from denied join rest.movement_events using (commit)
 ), effect as (
     select attempt, sum(live) as live_orders, sum(units) as units, sum(stock) as stock_change, sum(moved) as movements,
            max(commit) as commit
@@ -30,14 +30,14 @@ with denied as (
     from effect group by attempt
     union all
     select strays.attempt, 1, null, null, null, strays.born, strays.attributed_by
-    from strays join orders using (order_id) join attempts on attempts.order_key = strays.order_key
+    from strays join rest.orders using (order_id) join rest.attempts on attempts.order_key = strays.order_key
     where invoked_us <= born_us
     group by all having bool_and(outcome in ('sold_out', 'refused', 'aborted', 'error'))
 )
 select order_key, attempt, outcome as answered, code, message, live_orders, units, stock_change, movements,
        left_over.commit, lsn, tied_by, clock(invoked_us) as invoked, clock(returned_us) as returned
-from left_over join attempts using (attempt) join commits on commits.commit = left_over.commit
+from left_over join rest.attempts using (attempt) join rest.commits on commits.commit = left_over.commit
 order by left_over.commit;
 
 -- exercised
-select count(*) from attempts where outcome in ('sold_out', 'refused', 'aborted', 'error');
+select count(*) from rest.attempts where outcome in ('sold_out', 'refused', 'aborted', 'error');

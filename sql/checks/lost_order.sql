@@ -14,45 +14,45 @@ with shrunk as (   -- live orders that a transaction, not the harness's, took un
     select order_id, sum(greatest(0, most - at_end)) as missing, max(last_cut) as commit
     from (select sold.order_id, product, max(sold.units) as most, arg_max(sold.units, sold.commit) as at_end,
                  max(sold.commit) filter (sold.delta < 0) as last_cut
-          from sold semi join eventful using (order_id) group by all)
+          from rest.sold semi join eventful using (order_id) group by all)
     where most > at_end group by order_id
 ), fine as (   -- acknowledged attempts whose own transaction made the order, which still stands whole
-    select orders.attempt from orders anti join shrunk using (order_id) where live_at_end and not by_harness
+    select orders.attempt from rest.orders anti join shrunk using (order_id) where live_at_end and not by_harness
 ), agreed as (   -- told the id of the order that this very attempt made, which carries its key, if any: nothing to look into
-    select attempt from orders anti join shrunk using (order_id)
+    select attempt from rest.orders anti join shrunk using (order_id)
     where live_at_end and not by_harness and attributed_by = 'tag' and told = 'ok' and told_id = order_id
       and (claimed_key is null or claimed_key = order_key)
-      and order_key not in (select order_key from requests where order_class = 'reused_key')
+      and order_key not in (select order_key from rest.requests where order_class = 'reused_key')
 ), yes as (
-    select attempt, order_key, order_id, returned_us from attempts anti join agreed using (attempt)
-    where outcome = 'ok' and order_key not in (select order_key from requests where order_class = 'reused_key')
+    select attempt, order_key, order_id, returned_us from rest.attempts anti join agreed using (attempt)
+    where outcome = 'ok' and order_key not in (select order_key from rest.requests where order_class = 'reused_key')
 ), doubt as (
     select order_key, min(order_id) as order_id, min(returned_us) as returned_us, min(attempt) as attempt
     from yes anti join fine using (attempt) group by order_key
 ), candidate as (
     select doubt.order_key, orders.order_id, live_at_end, ended, true as is_own
-    from doubt join orders on orders.order_key = doubt.order_key
+    from doubt join rest.orders on orders.order_key = doubt.order_key
     union all
     select doubt.order_key, orders.order_id, live_at_end, ended, coalesce(orders.order_key = doubt.order_key, true)
-    from doubt join orders on orders.order_id = doubt.order_id
+    from doubt join rest.orders on orders.order_id = doubt.order_id
 ), best as (
     select * from candidate
     qualify row_number() over (partition by order_key order by is_own desc, live_at_end desc, order_id) = 1
 ), told as (
     select yes.*, orders.order_id as stored_id, orders.order_key as owner, claimed_key, born, attributed_by
-    from yes join orders using (order_id)
+    from yes join rest.orders using (order_id)
 ), mixed_up as (   -- told the id of another buyer's order, or of one that carries another buyer's key
     select order_key, order_id, returned_us, attempt, stored_id, born as commit,
            case when owner <> order_key then format('acknowledged with order {}, which is another buyer''s', stored_id)
                 else format('acknowledged with order {}, which carries the key of another buyer', stored_id) end as problem
     from told
     where (owner <> order_key
-           or attributed_by = 'tag' and claimed_key <> order_key and claimed_key in (select order_key from requests))
+           or attributed_by = 'tag' and claimed_key <> order_key and claimed_key in (select order_key from rest.requests))
       -- what a shop answers may be another number than the order's id: then few are their own
-      and (select count(*) filter (owner = order_key) * 2 + (select count(*) from agreed) > count(*) from told)
+      and (select count(*) filter (owner = order_key) * 2 + (select count(*) from agreed) + (select with_told_id from plain) > count(*) from told)
 ), verdict as (
     select order_key, order_id, returned_us, attempt, stored_id, commit, problem from mixed_up
-    where order_key in (select order_key from fine join (select * from attempts semi join mixed_up using (order_key))
+    where order_key in (select order_key from fine join (select * from rest.attempts semi join mixed_up using (order_key))
                                                    using (attempt))
     union all
     select doubt.order_key, doubt.order_id, doubt.returned_us, doubt.attempt, best.order_id, coalesce(ended, shrunk.commit),
@@ -64,7 +64,7 @@ with shrunk as (   -- live orders that a transaction, not the harness's, took un
 )
 select order_key, coalesce(stored_id, order_id) as order_id, problem, verdict.commit, lsn, commits.attempt as taken_by,
        verdict.attempt, clock(returned_us) as acknowledged
-from verdict left join commits on commits.commit = verdict.commit
+from verdict left join rest.commits on commits.commit = verdict.commit
 where problem is not null and commits.tag is null and not exists (
     select 1 from operations, settings
     where operation = commits.attempt
@@ -72,4 +72,4 @@ where problem is not null and commits.tag is null and not exists (
 order by verdict.commit nulls first, order_key;
 
 -- exercised
-select count(distinct order_key) from attempts where outcome = 'ok';
+select plain.orders + (select count(distinct order_key) from rest.attempts where outcome = 'ok') from plain;

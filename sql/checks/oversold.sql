@@ -14,7 +14,13 @@ with suspect as (
     select commit, product, ts_us, sum(ledger.sold) over so_far as units_on_orders,
            sum(case when tag is not null then ledger.stock + ledger.sold else added end) over so_far as supplied
     from (select commit, product, sum(stock) as stock, sum(sold) as sold, sum(added) as added
-          from entries semi join suspect using (product) group by commit, product) as ledger join commits using (commit)
+          from (select commit, product, delta as stock, 0 as sold, 0 as added from stock_events semi join suspect using (product)
+                union all
+                select commit, product, 0, -delta, 0 from (from stock_events semi join suspect using (product))
+                anti join rest.stock_events using (commit)   -- a plain order has what it took
+                union all
+                select commit, product, 0, sold, added from rest.entries semi join suspect using (product))
+          group by commit, product) as ledger join commits using (commit)
     window so_far as (partition by product order by commit)
 ), at_rest as (
     select balance.* from balance, settings where not multi_step and not eventual
@@ -45,7 +51,11 @@ order by f.commit;
 
 -- exercised
 select count(*) from (
-    select product from carts semi join (select order_key from requests where order_class = 'valid') using (order_key)
+    select product
+    from (select product, quantity as units from request_lines anti join rest.keys using (order_key)
+          union all
+          select product, units from rest.carts semi join (select order_key from rest.requests where order_class = 'valid')
+                                                using (order_key)) as wanted
     group by product
-    having sum(units) > coalesce((select units from initial_stock where initial_stock.product = carts.product), 0)
+    having sum(units) > coalesce((select units from initial_stock where initial_stock.product = wanted.product), 0)
 );

@@ -19,8 +19,8 @@ with trace as (
     from retired join movement_events using (product) join commits using (commit) where tag is null and ts_us >= invoked_us
     union all
     select endpoint, commit, 'order ' || order_id, delta
-    from retired join commits on ts_us between invoked_us and coalesce(returned_us, invoked_us) join order_events using (commit)
-    where tag is null and commits.attempt is null and order_id not in (select order_id from orders where attributed_by <> 'none')
+    from retired join commits on ts_us between invoked_us and coalesce(returned_us, invoked_us) join rest.order_events using (commit)
+    where tag is null and commits.attempt is null and order_id not in (select order_id from rest.orders where attributed_by <> 'none')
 ), effect as (
     select endpoint, what, sum(delta) as change, max(commit) as commit from trace group by endpoint, what having sum(delta) <> 0
 )

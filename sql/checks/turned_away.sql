@@ -14,9 +14,9 @@ with short as (
 select calm.order_key, calm.outcome, tries, code, message, clock(calm.invoked_us) as invoked,
        clock(calm.returned_us) as returned, last_attempt as attempt,
        (select min(low) from least_stock where asked_for = 'order' and least_stock.attempt = last_attempt) as least_stock
-from order_results calm join attempts on attempts.attempt = last_attempt and attempts.order_key = calm.order_key
+from rest.order_results calm join rest.attempts on attempts.attempt = last_attempt and attempts.order_key = calm.order_key
 where (calm.outcome in ('aborted', 'error', 'unknown')
-       or calm.outcome = 'refused' and calm.order_key not in (select order_key from orders where order_key is not null))
+       or calm.outcome = 'refused' and calm.order_key not in (select order_key from rest.orders where order_key is not null))
   and order_class = 'valid' and code is distinct from 'stopped'
   and last_attempt not in (select attempt from short)
   and last_attempt in (select attempt from least_stock where asked_for = 'order')
@@ -26,9 +26,15 @@ where (calm.outcome in ('aborted', 'error', 'unknown')
 order by calm.invoked_us;
 
 -- exercised
-select count(*)
-from order_results
-where order_class = 'valid' and outcome <> 'sold_out' and not exists (
-    select 1 from fault_windows
-    where applied_us <= coalesce(order_results.returned_us, 9223372036854775807)
-      and healed_us + 2000000 >= order_results.invoked_us);
+-- Plain orders are valid, and went through.
+with disturbed as (
+    select applied_us, healed_us + 2000000 as calm_us from fault_windows
+)
+select plain.orders - (
+           select count(*) from (from attempts semi join disturbed
+                                 on applied_us <= coalesce(returned_us, 9223372036854775807) and calm_us >= invoked_us)
+           anti join rest.attempts using (attempt))
+       + (select count(*) from (from rest.order_results anti join disturbed
+                                on applied_us <= coalesce(returned_us, 9223372036854775807) and calm_us >= invoked_us)
+          where order_class = 'valid' and outcome <> 'sold_out')
+from plain;

@@ -9,6 +9,7 @@ import duckdb
 from doorbuster.host.resources import resource
 from doorbuster.judge.checks import BadCheck, try_check
 from doorbuster.judge.rows import LogNotUnderstood, create_images, require_unbroken
+from doorbuster.judge.screen import set_plain_aside
 from doorbuster.model.check import CheckText
 from doorbuster.model.contract import (
     ConsumptionMapping,
@@ -157,8 +158,15 @@ def create_canonical(
 ) -> None:
     """Create the canonical tables from the events."""
     _create_settings(connection, contract, required, broken_off, recovery_s, at_rest=at_rest)
+    set_plain_aside(connection, can_be_told=not broken_off and _makes_plain_orders(contract, at_rest=at_rest))
     for statement in connection.extract_statements(resource("sql/views.sql").read_text()):
         connection.execute(statement)
+
+
+def _makes_plain_orders(contract: Contract, *, at_rest: bool) -> bool:
+    """Whether an order can be whole in one commit, with lines of the products that its cart names."""
+    in_one = at_rest or len(contract.place.call_names) == 1
+    return in_one and contract.rules.atomicity != "eventual" and contract.consumption is None
 
 
 def try_checks(contract: Contract, checks: Iterable[CheckText]) -> list[BadCheck]:
@@ -235,7 +243,7 @@ def _create_settings(
         "create table settings as select ?::bool as multi_step, ?::bool as eventual, ?::bigint as eventual_limit_us, "
         "?::bool as negative_stock_allowed, ?::bool as has_movements, ?::bool as moves_by_order, "
         "?::bool as claims_key, ?::bool as broken_off, ?::bool as release_names_order, "
-        "?::bigint as recovery_us",
+        "?::bigint as recovery_us, ?::bool as maps_amounts",
         [
             len(contract.place.call_names) > 1 and not at_rest,
             contract.rules.atomicity == "eventual",
@@ -247,6 +255,7 @@ def _create_settings(
             broken_off,
             contract.release is not None and bool(_OF_AN_ORDER.search(contract.release.sql)),
             None if recovery_s is None else int(recovery_s * 1e6),
+            contract.orders is not None and contract.orders.total is not None and contract.lines.price is not None,
         ],
     )
     refused = "create table refused_classes as select unnest(?::varchar[]) as order_class"

@@ -1,0 +1,177 @@
+-- Sets the plain orders aside. A plain order is one of which no check can complain: its key was tried once and told yes,
+-- with this order's id or none; that attempt's transaction made this one order and did nothing else, while the attempt was
+-- under way; the order's lines are the key's cart and add up to its total, each is deducted from the stock and has its
+-- movement; and nothing else in the history names the order or its key. Nearly all orders are plain, so the checks look at
+-- the `rest`: a schema with tables of the same names, without the plain orders' rows. docs/checks.md argues why they find
+-- the same there.
+--
+-- An order is a candidate as long as nothing speaks against it; whatever does marks the commit that made it. The log's
+-- tables are in the order of commits and products, so they are first compared row by row; that proves what it proves in
+-- any order, and where it fails joins find the commits that differ. Carts are joined to lines, and the rows counted, so
+-- that one that meets two others is noticed.
+
+-- part: the log agrees
+-- Whether in all transactions of buyers each line has an equal deduction and an equal movement, and each order its lines,
+-- which add up to its total.
+with stranger as (
+    select commit from commits where tag is not null or attempt is null or attempt in (select operation from operations)
+), line as not materialized (
+    select commit, order_id, product, delta, amount, lag(commit) over () as before, lead(commit) over () as after,
+           lead(order_id) over () as next_id
+    from (select commit, order_id, product, delta, amount from line_events anti join stranger using (commit))
+), taken as not materialized (
+    select commit, product, delta from stock_events anti join stranger using (commit)
+), moved as not materialized (
+    select commit, order_id, product, delta from movement_events anti join stranger using (commit)
+), made as not materialized (
+    select commit, order_id, total, lag(commit) over () as before
+    from (select commit, order_id, total from order_events anti join stranger using (commit))
+)
+select not exists (
+    select 1 from line positional join taken
+    where line.commit is distinct from taken.commit or line.product is distinct from taken.product
+       or line.delta is distinct from -taken.delta
+) and (not has_movements or not exists (
+    select 1 from line positional join moved
+    where line.commit is distinct from moved.commit or line.product is distinct from moved.product
+       or line.delta is distinct from -moved.delta or line.order_id <> moved.order_id
+)) and not exists (   -- the last line of each order, and any that is followed by another order's of the same commit
+    select 1 from (select * from line where commit is distinct from after or order_id is distinct from next_id) as line
+    positional join made
+    where line.commit is distinct from made.commit or line.order_id is distinct from made.order_id
+       or made.commit <= made.before
+       or line.commit is distinct from line.before and maps_amounts and coalesce(line.amount, 0) <> made.total
+) and (not maps_amounts or not exists (   -- of orders of several lines
+    select 1 from (select commit, sum(amount) as goods from line where commit = before or commit = after group by commit)
+    join made using (commit) where coalesce(goods, 0) <> total
+))
+from settings;
+
+-- part: tie
+-- Each commit with the order it made, and each attempt with its commits.
+create table rest.tied as
+select coalesce(commits.commit, made.commit) as commit, attempts.attempt, attempts.order_key,
+       attempts.order_id is not null as has_told_id, made.total is not null as has_total,
+       coalesce(outcome = 'ok' and tag is null and made.delta = 1 and ts_us between invoked_us and returned_us
+                and coalesce(attempts.order_id = made.order_id, attempts.order_id is null)
+                and coalesce(made.order_key = attempts.order_key, made.order_key is null), false) as is_candidate
+from order_events as made full join commits on made.commit = commits.commit
+full join attempts on attempts.attempt = commits.attempt;
+
+-- The carts, with the commit of the one candidate of their key: its lines must be those.
+create table rest.wanted as
+select commit, product, quantity as units
+from request_lines left join (select order_key, commit from rest.tied where is_candidate) using (order_key);
+
+create table rest.marked as
+select commit from rest.tied where not is_candidate and commit is not null
+union all
+select commit from order_events semi join (
+    select order_id from order_events group by order_id having count(*) > 1) using (order_id)
+union all
+select coalesce(line.commit, cart.commit)
+from line_events as line full join (select * from rest.wanted where commit is not null) as cart using (commit, product)
+where line.delta is distinct from cart.units;
+
+-- part: the log differs
+insert into rest.marked
+select coalesce(line.commit, stock.commit) from line_events as line full join stock_events as stock using (commit, product)
+where line.delta is distinct from -stock.delta
+union all
+select coalesce(line.commit, moved.commit)
+from (select * from line_events where (select has_movements from settings)) as line
+full join movement_events as moved using (commit, product)
+where line.delta is distinct from -moved.delta or line.order_id <> moved.order_id
+union all
+select coalesce(line.commit, made.commit)
+from (select commit, sum(amount) as goods, min(order_id) as first_id, max(order_id) as last_id
+      from line_events group by commit) as line
+full join order_events as made on made.commit = line.commit, settings
+where first_id is distinct from made.order_id or last_id is distinct from made.order_id
+   or maps_amounts and coalesce(goods, 0) <> made.total
+union all
+select commit from order_events group by commit having count(*) > 1
+union all
+select commit from line_events group by commit, product having count(*) > 1
+union all
+select commit from stock_events group by commit, product having count(*) > 1
+union all
+select commit from movement_events group by commit, product having count(*) > 1;
+
+-- part: each cart once
+-- Whether each key has one candidate at most, and each product of its cart one line.
+select (select count(*) from rest.wanted) = (select count(*) from request_lines)
+   and (select count(*) from (select commit from rest.wanted where commit is not null) anti join rest.marked using (commit))
+       = (select count(*) from line_events anti join rest.marked using (commit));
+
+-- part: not each cart once
+insert into rest.marked
+select commit from rest.tied semi join (
+    select order_key from rest.tied where is_candidate group by order_key having count(*) > 1
+    union
+    select order_key from request_lines group by order_key, product having count(*) > 1) using (order_key)
+where is_candidate
+union all
+select commit from rest.tied where is_candidate group by commit having count(*) > 1
+union all
+select commit from line_events group by commit, product having count(*) > 1;
+
+-- part: set aside
+-- The keys and the commits of the rest. Whoever is named by it belongs to it: by an order's id, by its key, or by its
+-- customer where no attempt made it.
+create table rest.keys as
+select order_key from rest.tied where not is_candidate and order_key is not null
+union
+select order_key from rest.tied semi join rest.marked using (commit) where order_key is not null
+union
+select order_key from requests where order_class is distinct from 'valid'
+union
+select order_key from attempts semi join probes using (attempt)
+union
+select order_key from operations where order_key is not null
+union
+select order_key from probes where order_key is not null;
+
+create table rest.named as
+with ids as (
+    select order_id from order_events semi join rest.marked using (commit)
+    union select order_id from line_events semi join rest.marked using (commit)
+    union select order_id from movement_events semi join rest.marked using (commit)
+    union select order_id from attempts semi join rest.keys using (order_key)
+    union select order_id from operations
+), strangers as (
+    select customer from order_events semi join (select commit from rest.tied where order_key is null) using (commit)
+)
+select commit, null as order_key from order_events semi join ids using (order_id)
+union
+select null, order_key from order_events semi join rest.marked using (commit) where order_key is not null
+union
+select null, order_key from requests semi join strangers using (customer);
+insert into rest.keys select order_key from rest.named where order_key is not null;
+
+create table rest.numbers as
+select commit, attempt, order_key from rest.tied where not is_candidate
+union all
+select commit, null, null from rest.marked
+union all
+select commit, attempt, order_key from (select * from rest.tied where is_candidate)
+where commit in (from rest.marked) or commit in (select commit from rest.named where commit is not null)
+   or order_key in (from rest.keys);
+insert into rest.keys select order_key from rest.numbers where order_key is not null;
+
+create table plain as
+select count(*) as orders, count(*) filter (has_told_id) as with_told_id, count(*) filter (has_total) as with_total
+from (select * from rest.tied where is_candidate) anti join rest.numbers using (commit);
+drop table rest.wanted;
+drop table rest.named;
+drop table rest.tied;
+drop table rest.marked;
+
+create table rest.attempts as from attempts semi join rest.numbers using (attempt);
+create table rest.requests as from requests semi join rest.keys using (order_key);
+create table rest.request_lines as from request_lines semi join rest.keys using (order_key);
+create table rest.commits as from commits semi join rest.numbers using (commit);
+create table rest.order_events as from order_events semi join rest.numbers using (commit);
+create table rest.line_events as from line_events semi join rest.numbers using (commit);
+create table rest.stock_events as from stock_events semi join rest.numbers using (commit);
+create table rest.movement_events as from movement_events semi join rest.numbers using (commit);
