@@ -27,7 +27,15 @@ from doorbuster.engine.loading import DEFAULT_CONTRACT
 from doorbuster.host.resources import resource as packaged
 from doorbuster.judge.checks import Ground, run_checks, standard_checks
 from doorbuster.judge.judge import judge_scenario
-from doorbuster.judge.views import EVENTS, THRESHOLDS, blind_spots, create_canonical, has_mappings, open_run
+from doorbuster.judge.views import (
+    EVENTS,
+    THRESHOLDS,
+    blind_spots,
+    create_canonical,
+    fits_in_memory,
+    has_mappings,
+    open_run,
+)
 from doorbuster.model.check import CheckResult, CheckStatus
 from doorbuster.model.contract import Contract
 from doorbuster.model.scenario import Policy, Scenario
@@ -95,8 +103,9 @@ def measure(attempts: int) -> dict[str, Any]:
         (folder / "making.duckdb").unlink()
         with open_run(folder) as connection:
             for table in EVENTS:
-                path = quoted(folder / "events" / f"{table}.parquet")
-                connection.execute(f"create table {table} as from read_parquet({path})")
+                path = folder / "events" / f"{table}.parquet"
+                kind = "table" if fits_in_memory(connection, path) else "view"
+                connection.execute(f"create {kind} {table} as from read_parquet({quoted(path)})")
             began = time.monotonic()
             results = checked(connection)
             seconds = time.monotonic() - began

@@ -128,7 +128,8 @@ def write_events(folder: Path) -> None:
         "line_events": """
             select commit, i as order_id, product, 1 as delta, 1 as delta_rows, 10 as amount
             from sale order by commit, product::varchar""",
-        "movement_events": "select commit, i as order_id, product, -1 as delta from sale order by commit, product::varchar",
+        "movement_events": """
+            select commit, i as order_id, product, -1 as delta from sale order by commit, product::varchar""",
     }
     target = folder / "events"
     target.mkdir()

@@ -1,7 +1,8 @@
 -- The canonical tables that checks read, made from the contract's events (stock_events, order_events, line_events,
 -- movement_events) and the client's history. `commit` is a transaction's number in commit order, from 1; every table
 -- that has one speaks of the state at that commit's end, never in the middle of it. Instants are microseconds of the
--- wall clock since 1970. docs/checks.md describes the tables and says why the rules are what they are.
+-- wall clock since 1970. docs/checks.md describes the tables and says why the rules are what they are. What is hard to tell
+-- of an order is told in the schema `rest`, where the plain orders of sql/screen.sql are left out; they are added by views.
 
 create macro clock(us) as
     if(us < 253402300800000000, strftime(make_timestamp(least(us, 253402300800000000)), '%H:%M:%S.%f'), 'the end');
@@ -200,9 +201,10 @@ create view ledger as
 select commit, product, sum(stock) as stock, sum(sold) as sold, sum(moved) as moved, sum(added) as added
 from entries group by commit, product;
 
--- Commits that are not plain. A plain one made one order and did nothing else: the order's lines are its cart, each is
--- deducted from the stock, and each has its own movement. Nearly all are, so whatever looks for something broken looks only
--- at the others. Each comparison is between rows of which a plain commit has one a product.
+-- Commits of the rest that are not in order. One that is made one order and did nothing else: the order's lines are its
+-- cart, each is deducted from the stock, and each has its own movement. Most are, also of orders that were tried twice, so
+-- whatever looks for something broken looks only at the others. Each comparison is between rows of which a commit in order
+-- has one a product.
 create table odd_commits as
 select commit from mixed
 union

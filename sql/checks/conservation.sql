@@ -16,7 +16,7 @@ select unrest.product, discrepancy, unrest.commit, lsn, before as stock_before, 
 from unrest join rest.made_by on made_by.commit = unrest.commit
 left join rest.stock as stock on stock.commit = unrest.commit and stock.product = unrest.product
 where kind = 'conservation'
-order by unrest.commit;
+order by unrest.commit, unrest.product;
 
 -- exercised
 select plain.orders + (select count(*) from rest.commits semi join (select commit from rest.stock union all select commit from rest.sold)

@@ -38,7 +38,7 @@ select problem, found.product, found.order_id, discrepancy, found.commit, lsn, b
        made_by.order_key, made_by.attempt, repaired
 from found join rest.made_by on made_by.commit = found.commit
 left join rest.stock on stock.commit = found.commit and stock.product = found.product
-order by found.commit;
+order by found.commit, found.product, problem;
 
 -- exercised
 select plain.orders + (select count(*) from rest.commits semi join rest.movement_events using (commit) where tag is null) from plain;

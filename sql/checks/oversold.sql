@@ -42,12 +42,20 @@ with suspect as (
     from at_rest where units_on_orders > supplied
 ), first_of_product as (
     select * from found qualify row_number() over (partition by product order by commit) = 1
+), maker as (   -- a plain order may have been the one too many
+    select commits.*, stray.attempt as stray, stray.order_key as stray_key
+    from (from commits semi join first_of_product using (commit)) as commits
+    left join rest.stray_commits as stray on stray.born = commit
+), tried as (
+    from attempts semi join (select coalesce(attempt, stray) as attempt from maker) using (attempt)
 )
 select f.product, problem, units_on_orders, supplied, before as stock_before, after as stock_after, f.commit, lsn,
-       made_by.order_key, made_by.attempt
-from first_of_product f join made_by on made_by.commit = f.commit
-left join stock on stock.commit = f.commit and stock.product = f.product
-order by f.commit;
+       coalesce(tried.order_key, stray_key) as order_key, coalesce(maker.attempt, stray) as attempt
+from first_of_product f join maker on maker.commit = f.commit
+left join tried on tried.attempt = maker.attempt
+left join (from stock semi join first_of_product using (commit)) as stock
+  on stock.commit = f.commit and stock.product = f.product
+order by f.commit, f.product;
 
 -- exercised
 select count(*) from (

@@ -30,6 +30,27 @@ PROOF = """
   5,000 agreed, of which 1,623 were illegal.
 - `make bench` measures the judge on made runs of a million and ten million attempts, and Porcupine beside it.
 
+## Plain orders, and the rest
+
+Nearly all orders are *plain*: the key was tried once and told yes, with this order's id or none; that attempt's
+transaction made this order and did nothing else, while the attempt was under way; the order's lines are the cart and
+add up to the total, each is deducted from the stock and has its movement; and nothing else in the history names the
+order or its key. A few joins over all rows find them (`sql/screen.sql`). The checks then look at the *rest*: tables of
+the same names in the schema `rest`, without the rows of plain orders. They find the same there:
+
+- What a row says of an order, a key, an attempt or a commit rests on rows of that order, its key, its attempts and
+  their commits, or on others that name it. A plain order meets each such check by its definition, and whoever is
+  named by a row of the rest, by an order's id, a key, or the customer of an order that no attempt made, is in the
+  rest as well.
+- What a row says of a product rests on sums along the log. A plain order takes from the stock what it adds to units
+  sold, and its movements say the same, so it changes none of the differences that are summed up. Where stock itself
+  is asked for (below zero, enough of it during an attempt), all of it is read.
+- How much exercised a check counts plain orders in, by their number.
+
+Where an order can lawfully be half done (several calls, late repairs), where lines are told in other products than the
+cart's, and where journals may have gaps, none is taken for plain. A test spoils made histories at random, and holds
+each check's rows, and each table, against what the whole history gives.
+
 ## How the log is read
 
 The slot is made before the shelves are stocked, so that the first state is in the log, too. It is read over a

@@ -17,7 +17,6 @@ from doorbuster.record.tables import TABLES
 
 from benchmarks.judge import contract
 from benchmarks.synthetic import write_events, write_history, write_no_changes
-
 from tests.judge.golden import read_golden
 from tests.judge.histories import TABLES_OF_SHOP, History, contract_of
 from tests.judge.test_golden import BAD, GOOD, name_of
@@ -104,8 +103,11 @@ def test_drawn_histories_are_judged_the_same(tmp_path: Path) -> None:
     assert compare(opens(record(drawn(DRAWN)), tmp_path)) > 0
 
 
-SPOILT = ("attempts", "requests", "request_lines", "commits", "order_events", "line_events", "stock_events", "movement_events")
-# What the judge itself made, or the harness wrote, has no gaps here, names transactions that are there, and is there once.
+SPOILT = (
+    "attempts", "requests", "request_lines", "commits",
+    "order_events", "line_events", "stock_events", "movement_events",
+)  # fmt: skip
+# What the judge itself makes or the harness writes has no gaps here, names transactions that are there, and is unique.
 WHOLE = ("commit", "entry", "product", "delta", "order_key", "attempt")
 FIXED = (("commits", "commit"), ("requests", "order_key"))
 ONCE = ("requests", "commits", "line_events", "stock_events", "movement_events")

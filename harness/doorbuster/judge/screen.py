@@ -9,7 +9,8 @@ from doorbuster.host.resources import resource
 
 _PART = re.compile(r"(?m)^-- part: ([a-z ]+)$")
 _REST = (
-    "attempts", "requests", "request_lines", "commits", "order_events", "line_events", "stock_events", "movement_events",
+    "attempts", "requests", "request_lines", "commits",
+    "order_events", "line_events", "stock_events", "movement_events",
 )  # fmt: skip
 
 

@@ -26,9 +26,9 @@ from doorbuster.record.tables import FIRST_OPERATION, LATER, TABLES
 
 # Of a process that stays within 2 GiB.
 MEMORY_LIMIT = "1600MiB"
-# Stored tables up to this size are read once; larger ones stay on disk, so that memory does not bound a run. So does
-# the text of the log, which is only read to make tables of it.
-_RESIDENT_BYTES = 64 << 20
+# Stored tables up to this length are read once; longer ones stay on disk, so that memory does not bound a run. So does
+# the text of the log, which is only read to make tables of it. In memory rows are not compressed: some 100 bytes each.
+_RESIDENT_ROWS = 2_500_000
 _OF_AN_ORDER = re.compile(r":(order_id|order_key|customer)\b")
 
 
@@ -70,11 +70,18 @@ def _open_table(connection: duckdb.DuckDBPyConnection, path: Path, table: str, c
     if not path.is_file():
         raise DamagedRun(f"{path}: is missing, so the run cannot be judged")
     wanted = ", ".join(f"{name}::{kind} as {name}" for name, kind in columns.items())
-    kind = "table" if table != "changes" and path.stat().st_size <= _RESIDENT_BYTES else "view"
     try:
+        is_resident = table != "changes" and fits_in_memory(connection, path)
+        kind = "table" if is_resident else "view"
         connection.execute(f"create {kind} {table} as select {wanted} from read_parquet({quoted(path)})")
     except duckdb.Error as problem:
         raise DamagedRun(f"{path}: is damaged or no table of a run: {str(problem).splitlines()[0]}") from None
+
+
+def fits_in_memory(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
+    """Whether a stored table is short enough to be kept in memory beside the others."""
+    found = connection.execute(f"select num_rows from parquet_file_metadata({quoted(path)})").fetchone()
+    return found is not None and int(found[0]) <= _RESIDENT_ROWS
 
 
 def _supply_missing_attempts(connection: duckdb.DuckDBPyConnection) -> None:
@@ -164,9 +171,10 @@ def create_canonical(
 
 
 def _makes_plain_orders(contract: Contract, *, at_rest: bool) -> bool:
-    """Whether an order can be whole in one commit, with lines of the products that its cart names."""
+    """Whether an order is whole in one commit, which carries its attempt's tag, with lines of what its cart names."""
     in_one = at_rest or len(contract.place.call_names) == 1
-    return in_one and contract.rules.atomicity != "eventual" and contract.consumption is None
+    is_tagged = contract.place.http is None
+    return in_one and is_tagged and contract.rules.atomicity != "eventual" and contract.consumption is None
 
 
 def try_checks(contract: Contract, checks: Iterable[CheckText]) -> list[BadCheck]:
@@ -270,9 +278,9 @@ def create_events(connection: duckdb.DuckDBPyConnection, contract: Contract, ima
         BadMapping, LogNotUnderstood: the contract's expressions or the log do not fit.
     """
     stock = [_stock(mapping, rows_of(mapping, images), n) for n, mapping in enumerate(contract.stock)]
-    _create(connection, "stock_events", " union all ".join(stock), "[[stock]]")
+    _create(connection, "stock_events", _sorted(" union all ".join(stock)), "[[stock]]")
     _create_consumption(connection, contract.consumption, images)
-    _create(connection, "line_events", _lines(contract.lines, rows_of(contract.lines, images)), "[lines]")
+    _create(connection, "line_events", _sorted(_lines(contract.lines, rows_of(contract.lines, images))), "[lines]")
     if contract.consumption is not None:
         _take_apart(connection)
     if contract.orders is not None:
@@ -281,10 +289,10 @@ def create_events(connection: duckdb.DuckDBPyConnection, contract: Contract, ima
         query = """select commit, commit as seq, order_id, sum(delta_rows)::bigint as delta, null::varchar as order_key,
                           null::varchar as customer, null::decimal(38,9) as total
                    from line_events group by commit, order_id"""
-    _create(connection, "order_events", query, "[orders]")
+    _create(connection, "order_events", f"from ({query}) order by commit", "[orders]")
     moved = contract.movements
     query = _movements(moved, rows_of(moved, images)) if moved else empty_table(EVENTS["movement_events"])
-    _create(connection, "movement_events", query, "[movements]")
+    _create(connection, "movement_events", _sorted(query), "[movements]")
 
 
 def _create_consumption(
@@ -338,6 +346,11 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str, sectio
         _narrow(connection, name)
     except duckdb.Error as problem:
         raise BadMapping(f"{section}: {str(problem).splitlines()[0]}") from None
+
+
+def _sorted(query: str) -> str:
+    """In the order in which sql/screen.sql compares the log's tables row by row."""
+    return f"from ({query}) order by commit, product"
 
 
 def _narrow(connection: duckdb.DuckDBPyConnection, name: str) -> None:
