@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 CARRIED = (
     "sql/schema.sql",
     "sql/create_order_with_inventory.sql",
+    "sql/screen.sql",
     "sql/views.sql",
     "sql/checks/oversold.sql",
     "scenarios/typical_order.toml",
