@@ -79,6 +79,7 @@ class Orders:
 
     def __init__(self, workload: Workload, items: Sequence[ShelfItem], random: Random) -> None:
         self._workload = workload
+        self._lines, self._quantity = workload.lines, workload.quantity
         self._items = items
         self._random = random
         self._choice = Choice(workload, len(items))
@@ -88,15 +89,18 @@ class Orders:
 
     def next(self) -> Order:
         """An order of a random cart of distinct products."""
-        low, high = self._workload.lines
+        low, high = self._lines
         return self.of(self._choice.sample(self._items, low + below(high - low + 1, self._random), self._random))
 
     def of(self, items: Sequence[ShelfItem]) -> Order:
         """An order of these products."""
-        low, high = self._workload.quantity
-        wanted = [low + below(high - low + 1, self._random) for _ in items]
-        lines, total = self._cart_of_one(items[0], wanted[0]) if len(items) == 1 else _cart(items, wanted)
-        return Order(_uuid(self._random), self._customer(), lines, total)
+        (low, high), random = self._quantity, self._random
+        if len(items) == 1:
+            lines, total = self._cart_of_one(items[0], low + below(high - low + 1, random))
+        else:
+            lines, total = _cart(items, [low + below(high - low + 1, random) for _ in items])
+        key = _uuid(random)
+        return Order(key, self._customer() if self._regulars else _uuid(random), lines, total)
 
     def _cart_of_one(self, item: ShelfItem, quantity: int) -> Cart:
         """They come again and again, and there are not many of them."""
@@ -109,7 +113,7 @@ class Orders:
         return found
 
     def _customer(self) -> str:
-        if self._regulars and self._random.random() < self._workload.repeat:
+        if self._random.random() < self._workload.repeat:
             return self._random.choice(self._regulars)
         return _uuid(self._random)
 
