@@ -56,3 +56,16 @@ def test_orders_of_several_requests_are_not_interleaved() -> None:
     assert all(loaded.scenario.kind != "interleave" for loaded in whole.scenarios)
     told = "same_key was left out: an order is several requests, and only one can be interleaved"
     assert told in whole.notices
+
+
+@pytest.mark.parametrize(
+    ("shop", "limit"), [("procedure/contract", "p99 < 700ms in slow"), ("scalar_item/contract", "p99 < 500ms in slow")]
+)
+def test_what_the_harness_itself_takes_on_a_slow_link_is_not_the_shops(shop: str, limit: str) -> None:
+    whole = job(shop)
+    (slow,) = (loaded.scenario for loaded in whole.scenarios if loaded.scenario.name == "slow_network")
+    (typical,) = (loaded.scenario for loaded in whole.scenarios if loaded.scenario.name == "typical_order")
+    assert slow.thresholds == (limit, "error_rate < 0.1%")
+    assert typical.thresholds[0] == "p99 < 500ms"
+    told = "slow_network: p99 < 700ms in slow, as the tag of a CALL takes 200 ms of the harness's own there"
+    assert (told in whole.notices) is ("700" in limit)

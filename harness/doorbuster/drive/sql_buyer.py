@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -85,6 +85,7 @@ class SqlBuyer:
         self._connect_us = 0
         self._server_pid: int | None = None
         self._sets_tag = flow.needs_tag_triggers
+        self._tell: Callable[[], None] | None = None
         self.reconnect_at(target)
 
     async def connect(self) -> None:
@@ -115,9 +116,16 @@ class SqlBuyer:
         """Open every later connection at ``target``; the present one stays."""
         self._target = target
         self._of_the_order = {name: text for name, text in target.settings.items() if _OF_THE_ORDER.search(text)}
-        has_more = self._has_later_calls or self._sets_tag or self._of_the_order or self._before_call is not None
+        has_more = (
+            self._has_later_calls or self._sets_tag or self._of_the_order or self._before_call is not None
+            or self._tell is not None
+        )  # fmt: skip
         # The statement that is all there is to an order, in most contracts.
         self._only_call = None if has_more else self._flow.calls[0]
+
+    def tell_before_calls(self, tell: Callable[[], None]) -> None:
+        """Have ``tell`` called just before an order's first call goes out, its session knowing all it has to know."""
+        self._tell, self._only_call = tell, None
 
     def die(self) -> None:
         """End as a killed process does: the connection is gone, and nobody puts anything right by hand."""
@@ -176,6 +184,8 @@ class SqlBuyer:
             pid = self._server_pid
             if self._sets_tag or self._of_the_order:
                 await self._set_of_the_order(values)
+            if self._tell is not None:
+                self._tell()
             answer = await self._run_flow(values)
         except _Lost as lost:
             self.close()

@@ -4,6 +4,7 @@ A client that never repeats an unanswered order, because its shop knows no keys,
 ``duplicate_order`` nor, where the harness cut every order off itself, ``turned_away`` can say anything.
 """
 
+import re
 import tomllib
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import tomli_w
 
 from doorbuster.config.scenario import LoadedScenario
 from doorbuster.config.toml_file import validated
+from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.interleave.crowds import shape
 from doorbuster.model.contract import Contract
 from doorbuster.model.crowd import Shape
@@ -41,7 +43,7 @@ def all_reasonable(scenarios: Sequence[LoadedScenario], contract: Contract) -> t
 def reasonable(loaded: LoadedScenario, contract: Contract) -> tuple[LoadedScenario, str]:
     """``loaded`` without what this shop cannot show, and what that was, for a notice: empty if nothing."""
     content = tomllib.loads(loaded.text)
-    told = _no_repeats(content, loaded.scenario, contract)
+    told = [*_no_repeats(content, loaded.scenario, contract), *_own_round_trip(content, loaded.scenario, contract)]
     if not told:
         return loaded, ""
     text = tomli_w.dumps(content)
@@ -100,3 +102,21 @@ def _no_repeats(content: dict[str, Any], scenario: Scenario, contract: Contract)
     missed = [name for name in policy.get("require", ()) if name in dropped]
     policy["require"] = left
     return [f"{' and '.join(missed)} not asked for, as an unanswered order is never repeated"] if missed else []
+
+
+def _own_round_trip(content: dict[str, Any], scenario: Scenario, contract: Contract) -> list[str]:
+    """Limits of latency without what the harness's own question costs on a slow link: a CALL cannot carry its tag, so
+    the session is told before, in a round trip that no client of the shop's makes."""
+    slow = [fault for fault in scenario.faults if fault.kind == "slow" and fault.target in (None, "database")]
+    if not slow or contract.place.http is not None or not compile_flow(contract.place).needs_tag_triggers:
+        return []
+    trip_ms = 2 * max(float(str(fault.parameters.get("latency_ms", 0))) for fault in slow)
+    limits = [_longer(expression, trip_ms) for expression in scenario.thresholds]
+    changed = [limit for limit, was in zip(limits, scenario.thresholds, strict=True) if limit != was]
+    content["thresholds"] = limits
+    return [f"{limit}, as the tag of a CALL takes {trip_ms:g} ms of the harness's own there" for limit in changed]
+
+
+def _longer(expression: str, more_ms: float) -> str:
+    found = re.fullmatch(r"((?:p[\d.]+|max|avg)\s*<=?\s*)([\d.]+)ms(.*)", expression.strip())
+    return f"{found[1]}{float(found[2]) + more_ms:g}ms{found[3]}" if found else expression

@@ -14,7 +14,7 @@ from doorbuster.drive.backstage import Backstage, StatementFailed, connect
 from doorbuster.drive.buyer import Buyer, buyers_of
 from doorbuster.drive.history import History, Met
 from doorbuster.drive.sessions import sessions_of
-from doorbuster.drive.sql_buyer import AttemptEnd, Target
+from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer, Target
 from doorbuster.drive.workload import ShelfItem, random_order
 from doorbuster.host.clock import now_us
 from doorbuster.model.contract import Contract
@@ -196,7 +196,10 @@ class CrashLoad:
             hold = Hold("down", 0, LATE_S)
             try:
                 await buyer.connect()
-                line.hold(hold)
+                if isinstance(buyer, SqlBuyer):  # what is said to his session before an order is answered, too
+                    buyer.tell_before_calls(lambda: line.hold(hold))
+                else:
+                    line.hold(hold)
                 order = self._order()
                 number = self._history.request(order, AIMED)
                 await self._backstage.prepare(order)
