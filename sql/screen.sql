@@ -10,29 +10,51 @@
 -- any order, and where it fails joins find the commits that differ. Carts are joined to lines, and the rows counted, so
 -- that one that meets two others is noticed.
 
+-- part: the stretch of buyers
+-- From the first to the last transaction of a buyer there is hardly ever one of somebody else.
+set variable first_commit = (select min(commit) from commits where attempt is not null and tag is null);
+set variable last_commit = (select max(commit) from commits where attempt is not null and tag is null);
+create table rest.others as
+select commit from (from commits where commit between getvariable('first_commit') and getvariable('last_commit'))
+where tag is not null or attempt is null or attempt in (select operation from operations);
+create view rest.log_lines as
+from line_events where commit between getvariable('first_commit') and getvariable('last_commit');
+create view rest.log_stock as
+from stock_events where commit between getvariable('first_commit') and getvariable('last_commit');
+create view rest.log_movements as
+from movement_events where commit between getvariable('first_commit') and getvariable('last_commit');
+create view rest.log_orders as
+from order_events where commit between getvariable('first_commit') and getvariable('last_commit');
+
+-- part: others are between
+select exists (from rest.others);
+
+-- part: leave others out
+create or replace view rest.log_lines as from line_events anti join rest.others using (commit)
+where commit between getvariable('first_commit') and getvariable('last_commit');
+create or replace view rest.log_stock as from stock_events anti join rest.others using (commit)
+where commit between getvariable('first_commit') and getvariable('last_commit');
+create or replace view rest.log_movements as from movement_events anti join rest.others using (commit)
+where commit between getvariable('first_commit') and getvariable('last_commit');
+create or replace view rest.log_orders as from order_events anti join rest.others using (commit)
+where commit between getvariable('first_commit') and getvariable('last_commit');
+
 -- part: the log agrees
 -- Whether in all transactions of buyers each line has an equal deduction and an equal movement, and each order its lines,
 -- which add up to its total.
-with stranger as (
-    select commit from commits where tag is not null or attempt is null or attempt in (select operation from operations)
-), line as not materialized (
+with line as not materialized (
     select commit, order_id, product, delta, amount, lag(commit) over () as before, lead(commit) over () as after,
            lead(order_id) over () as next_id
-    from (select commit, order_id, product, delta, amount from line_events anti join stranger using (commit))
-), taken as not materialized (
-    select commit, product, delta from stock_events anti join stranger using (commit)
-), moved as not materialized (
-    select commit, order_id, product, delta from movement_events anti join stranger using (commit)
+    from rest.log_lines
 ), made as not materialized (
-    select commit, order_id, total, lag(commit) over () as before
-    from (select commit, order_id, total from order_events anti join stranger using (commit))
+    select commit, order_id, total, lag(commit) over () as before from rest.log_orders
 )
 select not exists (
-    select 1 from line positional join taken
+    select 1 from rest.log_lines as line positional join rest.log_stock as taken
     where line.commit is distinct from taken.commit or line.product is distinct from taken.product
        or line.delta is distinct from -taken.delta
 ) and (not has_movements or not exists (
-    select 1 from line positional join moved
+    select 1 from rest.log_lines as line positional join rest.log_movements as moved
     where line.commit is distinct from moved.commit or line.product is distinct from moved.product
        or line.delta is distinct from -moved.delta or line.order_id <> moved.order_id
 )) and not exists (   -- the last line of each order, and any that is followed by another order's of the same commit
@@ -162,10 +184,15 @@ insert into rest.keys select order_key from rest.numbers where order_key is not 
 create table plain as
 select count(*) as orders, count(*) filter (has_told_id) as with_told_id, count(*) filter (has_total) as with_total
 from (select * from rest.tied where is_candidate) anti join rest.numbers using (commit);
+drop view rest.log_lines;
+drop view rest.log_stock;
+drop view rest.log_movements;
+drop view rest.log_orders;
 drop table rest.wanted;
 drop table rest.named;
 drop table rest.tied;
 drop table rest.marked;
+drop table rest.others;
 
 create table rest.attempts as from attempts semi join rest.numbers using (attempt);
 create table rest.requests as from requests semi join rest.keys using (order_key);

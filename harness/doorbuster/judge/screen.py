@@ -24,8 +24,12 @@ def set_plain_aside(connection: duckdb.DuckDBPyConnection, *, can_be_told: bool)
         _keep_all(connection)
         return
     parts = _parts(resource("sql/screen.sql").read_text())
-    with ThreadPoolExecutor(1) as beside:
-        agrees = beside.submit(_is_true, connection.cursor(), parts["the log agrees"])
+    log = connection.cursor()  # it has variables of its own
+    _execute(log, parts["the stretch of buyers"])
+    if _is_true(log, parts["others are between"]):
+        _execute(log, parts["leave others out"])
+    with ThreadPoolExecutor(1) as beside:  # rows are compared in their order by one thread; joins take the other
+        agrees = beside.submit(_is_true, log, parts["the log agrees"])
         _execute(connection, parts["tie"])
     if not agrees.result():
         _execute(connection, parts["the log differs"])
