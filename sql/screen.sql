@@ -73,12 +73,15 @@ from settings;
 -- Each commit with the order it made, and each attempt with its commits.
 create table rest.tied as
 select coalesce(commits.commit, made.commit) as commit, attempts.attempt, attempts.order_key,
-       attempts.order_id is not null as has_told_id, made.total is not null as has_total,
-       coalesce(outcome = 'ok' and tag is null and made.delta = 1 and ts_us between invoked_us and returned_us
+       attempts.order_id is not null as has_told_id, coalesce(made.has_total, false) as has_total,
+       coalesce(is_yes and is_buyers and is_first and ts_us between invoked_us and returned_us
                 and coalesce(attempts.order_id = made.order_id, attempts.order_id is null)
                 and coalesce(made.order_key = attempts.order_key, made.order_key is null), false) as is_candidate
-from order_events as made full join commits on made.commit = commits.commit
-full join attempts on attempts.attempt = commits.attempt;
+from (select commit, order_id, order_key, delta = 1 as is_first, total is not null as has_total from order_events) as made
+full join (select commit, attempt, ts_us, tag is null as is_buyers from commits) as commits
+  on made.commit = commits.commit
+full join (select attempt, order_key, order_id, invoked_us, returned_us, outcome = 'ok' as is_yes from attempts) as attempts
+  on attempts.attempt = commits.attempt;
 
 -- The carts, with the commit of the one candidate of their key: its lines must be those.
 create table rest.wanted as
