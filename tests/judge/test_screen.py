@@ -22,7 +22,7 @@ from benchmarks.judge import contract
 from benchmarks.synthetic import write_events, write_history, write_no_changes
 from tests.judge.golden import read_golden
 from tests.judge.histories import TABLES_OF_SHOP, History, contract_of
-from tests.judge.test_golden import BAD, GOOD, name_of
+from tests.judge.test_golden import BAD, name_of
 from tests.peers.simulate import record
 from tests.peers.test_porcupine import drawn
 
@@ -97,8 +97,8 @@ def opens(history: History, folder: Path) -> Callable[[], duckdb.DuckDBPyConnect
     return opened
 
 
-@pytest.mark.parametrize("path", [*GOOD, *BAD], ids=lambda path: f"{path.parent.parent.name}/{name_of(path)}")
-def test_a_golden_history_is_judged_the_same(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", BAD, ids=name_of)
+def test_a_bad_golden_history_is_judged_the_same(path: Path, tmp_path: Path) -> None:
     compare(opens(read_golden(path).history, tmp_path))
 
 
