@@ -67,5 +67,7 @@ def test_what_the_harness_itself_takes_on_a_slow_link_is_not_the_shops(shop: str
     (typical,) = (loaded.scenario for loaded in whole.scenarios if loaded.scenario.name == "typical_order")
     assert slow.thresholds == (limit, "error_rate < 0.1%")
     assert typical.thresholds[0] == "p99 < 500ms"
+    assert slow.workload
+    assert slow.workload.buyers == (24 if "700" in limit else 16)
     told = "slow_network: p99 < 700ms in slow, as the tag of a CALL takes 200 ms of the harness's own there"
     assert (told in whole.notices) is ("700" in limit)

@@ -78,6 +78,7 @@ class SqlBuyer:
         self._book = book
         self._connection: asyncpg.Connection | None = None
         self._prepared: dict[str, _Prepared] = {}
+        self._setters: dict[int, asyncpg.prepared_stmt.PreparedStatement] = {}  # by how many settings they make
         self._is_dead = False
         self._has_later_calls = len(flow.calls) + len(flow.compensate) > 1
         self._patience = Patience(timeout_s, self._drop)
@@ -98,6 +99,8 @@ class SqlBuyer:
         await self._open()
         for call in self._flow.calls:
             await self._prepare(call)
+        if told := len(self._of_the_order) + self._sets_tag:
+            await self._prepare_setter(told)
         # Preparing alone leaves a transaction open, and above READ COMMITTED the first order would see the database as
         # it was then: a product put on the shelf since would be unknown.
         await self.execute("select")
@@ -134,7 +137,7 @@ class SqlBuyer:
 
     def close(self) -> None:
         """Drop the connection at once; nothing waits for an answer any more."""
-        connection, self._connection, self._prepared = self._connection, None, {}
+        connection, self._connection, self._prepared, self._setters = self._connection, None, {}, {}
         if connection is not None:
             connection.terminate()
 
@@ -232,10 +235,9 @@ class SqlBuyer:
         }
         if self._sets_tag:
             settings[TAG_SETTING] = values[TAG_PARAMETER]
-        assert self._connection is not None
-        calls = ", ".join(f"set_config(${2 * n + 1}, ${2 * n + 2}, false)" for n, _ in enumerate(settings))
         try:
-            await self._connection.fetch(f"select {calls}", *(word for pair in settings.items() for word in pair))
+            setter = self._setters.get(len(settings)) or await self._prepare_setter(len(settings))
+            await setter.fetch(*(word for pair in settings.items() for word in pair))
         except _TROUBLE as problem:
             raise _Lost(_how_lost(problem), str(problem)) from None
 
@@ -310,6 +312,14 @@ class SqlBuyer:
             )
             self._prepared[call.step] = found
         return found
+
+    async def _prepare_setter(self, settings: int) -> asyncpg.prepared_stmt.PreparedStatement:
+        """The statement that makes so many settings; prepared each time, it would take a round trip more."""
+        assert self._connection is not None
+        calls = ", ".join(f"set_config(${2 * n + 1}, ${2 * n + 2}, false)" for n in range(settings))
+        setter = await self._connection.prepare(f"select {calls}", name=f"doorbuster_settings_{settings}")
+        self._setters[settings] = setter
+        return setter
 
     def _is_closed(self) -> bool:
         return self._connection is None or self._connection.is_closed()

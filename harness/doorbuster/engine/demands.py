@@ -4,6 +4,7 @@ A client that never repeats an unanswered order, because its shop knows no keys,
 ``duplicate_order`` nor, where the harness cut every order off itself, ``turned_away`` can say anything.
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Sequence
@@ -112,6 +113,10 @@ def _own_round_trip(content: dict[str, Any], scenario: Scenario, contract: Contr
         return []
     trip_ms = 2 * max(float(str(fault.parameters.get("latency_ms", 0))) for fault in slow)
     limits = [_longer(expression, trip_ms) for expression in scenario.thresholds]
+    if scenario.workload is not None and scenario.workload.arrivals == "rate":
+        # Who is kept busy by it is missed at the counter: as many more as are busy with it at once, twice over.
+        busiest = max(max(phase.rate, phase.to_rate or 0) for phase in scenario.phases)
+        content["workload"]["buyers"] = scenario.workload.buyers + math.ceil(2 * busiest * trip_ms / 1000)
     changed = [limit for limit, was in zip(limits, scenario.thresholds, strict=True) if limit != was]
     content["thresholds"] = limits
     return [f"{limit}, as the tag of a CALL takes {trip_ms:g} ms of the harness's own there" for limit in changed]
