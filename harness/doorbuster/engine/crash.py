@@ -26,6 +26,7 @@ from doorbuster.engine.own_server import own_server
 from doorbuster.engine.plenty import plenty
 from doorbuster.engine.shop import Shop, open_shop
 from doorbuster.engine.stage import Stage
+from doorbuster.engine.still_there import still_there
 from doorbuster.engine.store import facts
 from doorbuster.engine.undriven import leave_undriven
 from doorbuster.host.clock import now_us
@@ -95,6 +96,9 @@ async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:
 
             try:
                 await load.run(on_kill)
+                # Whoever killed it besides us made the buyers' trouble: that says nothing of the shop.
+                await still_there(server)
+                known["findings"] = [_unfinished(k, stage) for k in load.kills if k.first_order_ms is None]
             except* (UnmatchedAnswer, StatementFailed, KeyError, ValueError) as problems:
                 raise UsageError(f"[answers] or [place] of the contract: {problems.exceptions[0]}") from None
             finally:
@@ -102,7 +106,6 @@ async def _under_load(stage: Stage, crash: Crash, server: Server) -> None:
                 await stack.aclose()
                 found = await _read(stage, shop, server, known, checks=False)
                 known["crashes"] = _load_story(load, found)
-                known["findings"] = [_unfinished(k, stage) for k in load.kills if k.first_order_ms is None]
                 known["duration_s"] = time.monotonic() - started
 
 

@@ -28,6 +28,7 @@ from doorbuster.engine.own_server import own_server
 from doorbuster.engine.probe import probe
 from doorbuster.engine.shop import Shop, open_shop, reconnected
 from doorbuster.engine.stage import Stage
+from doorbuster.engine.still_there import still_there
 from doorbuster.engine.store import facts
 from doorbuster.engine.timeline import Targets, Timeline, whole
 from doorbuster.engine.undriven import leave_undriven
@@ -68,6 +69,7 @@ async def run_load(stage: Stage) -> None:
         counting = COUNTING if stage.options.waits else {}
         async with own_server(stage.house, stage.contract, {**settings, **counting}) as server:
             await _on_server(stage, server, server.prefix + TEMPLATE)
+            await still_there(server)
     except NotPossible as reason:
         leave_undriven(stage, str(reason))
 

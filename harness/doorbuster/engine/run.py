@@ -22,15 +22,14 @@ from doorbuster.engine.loading import COMMAND_LINE, Job, standing_scenarios
 from doorbuster.engine.place import place_command
 from doorbuster.engine.sources import source_lines
 from doorbuster.engine.stage import Drive, Stage, StageOptions
+from doorbuster.engine.still_there import still_there
 from doorbuster.engine.store import judge_stored, load_run, new_run_folder, save_texts
 from doorbuster.engine.waivers import unneeded, waived
 from doorbuster.host.interrupts import run_interruptibly
 from doorbuster.model.events import Event, Notice, Preparing, RunFinished, RunStarted, ScenarioFinished, ScenarioStarted
 from doorbuster.model.result import RunResult, ScenarioResult
 from doorbuster.model.scenario import Scenario
-from doorbuster.model.server import Server
 from doorbuster.model.verdict import Verdict, worst
-from doorbuster.postgres.connect import TROUBLE, connect
 from doorbuster.postgres.settings import COUNTING
 
 Emit = Callable[[Event], None]
@@ -167,16 +166,7 @@ def _run_one(
 
 async def _driven(drive: Drive, stage: Stage) -> None:
     await drive(stage)
-    await _still_there(stage.house.server)
-
-
-async def _still_there(server: Server) -> None:
-    """Raises HarnessError where the server is gone: then buyers met that, and not the shop."""
-    try:
-        connection = await connect(server.dsn("postgres"))
-    except TROUBLE as problem:
-        raise HarnessError(f"the Postgres server is gone: {problem}") from None
-    await connection.close()
+    await still_there(stage.house.server)
 
 
 def _with_replay(result: ScenarioResult, job: Job, settings: RunSettings, folder: Path) -> ScenarioResult:

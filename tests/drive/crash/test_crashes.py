@@ -1,7 +1,14 @@
 """Crashes at every statement and under load, on a real server that is killed for it."""
 
+from pathlib import Path
+
+import psutil
 from doorbuster.engine.aftermath import LOST
+from doorbuster.engine.loading import job_of
+from doorbuster.engine.run import RunSettings, run
+from doorbuster.host.resources import resource
 from doorbuster.model.crash import GENTLE
+from doorbuster.model.events import Event, Progress
 from doorbuster.model.verdict import Verdict
 
 from tests.drive.conftest import Drive, violated
@@ -70,6 +77,25 @@ def test_under_load_each_kind_meets_an_order_in_the_middle_and_leaves_its_mark(d
     result = drive("crash", at="load", load_kinds=kinds, kills=4)
     assert result.verdict is Verdict.PASS
     assert {fault.name: fault.marks > 0 for fault in result.faults} == dict.fromkeys(kinds, True)
+
+
+def test_a_server_that_somebody_else_kills_is_no_fault_of_the_shop(tmp_path: Path) -> None:
+    def kill_it_for_good(event: Event) -> None:
+        if isinstance(event, Progress):  # once the server is back after our own kill
+            children = psutil.Process().children(recursive=True)
+            servers = [p for p in children if "postgres -D" in " ".join(p.cmdline())]
+            max(servers, key=psutil.Process.create_time).kill()
+
+    content = {
+        "name": "killed", "kind": "crash", "description": "A test.", "recovery_s": 1,
+        "crash": {"at": "load", "kills": 1},
+    }  # fmt: skip
+    job = job_of(resource("scenarios/contracts/create_order_with_inventory.toml"), content)
+    result = run(job, RunSettings(out=tmp_path, seed=7, command="test"), kill_it_for_good)
+    assert result.verdict is Verdict.ERROR
+    assert result.error is not None
+    assert "the Postgres server is gone" in result.error
+    assert violated(result.scenarios[0]) == set()
 
 
 def test_a_server_that_answers_before_it_stores_is_convicted(drive: Drive) -> None:
