@@ -22,6 +22,15 @@ async def _sent(host: str, port: int, data: bytes) -> bytes:
         writer.transport.abort()
 
 
+async def _received(upstream: Upstream, count: int) -> bytes:
+    """What came, once so many bytes have: the sender may be cut off before the other side has read them."""
+    deadline = time.monotonic() + 5
+    while len(upstream.received) < count and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)  # for those that must not come
+    return bytes(upstream.received)
+
+
 @pytest.mark.parametrize("at_byte", [0, 1, 7])
 async def test_exactly_so_many_bytes_pass_each_way(server: ToxiproxyServer, upstream: Upstream, at_byte: int) -> None:
     with server.proxy("line", upstream.address) as proxy:
@@ -32,7 +41,7 @@ async def test_exactly_so_many_bytes_pass_each_way(server: ToxiproxyServer, upst
         upstream.received.clear()
         await line.arm("up", at_byte)
         await _sent(proxy.host, proxy.port, b"12345678")
-        assert bytes(upstream.received) == b"12345678"[:at_byte]
+        assert await _received(upstream, at_byte) == b"12345678"[:at_byte]
         await line.disarm()
         assert await _sent(proxy.host, proxy.port, b"12345678") == b"12345678"
         line.close()
