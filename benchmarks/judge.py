@@ -11,7 +11,6 @@ checker of linearizability on one history of N attempts; judge_attempts_per_s_N:
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -43,6 +42,7 @@ from doorbuster.network.binary import wheel_go
 from doorbuster.record.seal import quoted
 
 from benchmarks.figure import Figure, figure
+from benchmarks.memory import peak_mb
 from benchmarks.synthetic import (
     PLENTY,
     PLENTY_UNITS,
@@ -112,8 +112,7 @@ def measure(attempts: int) -> dict[str, Any]:
             number = connection.execute("select count(*) from attempts").fetchone()
     if broken := [r.name for r in results if r.status in (CheckStatus.VIOLATED, CheckStatus.UNOBSERVABLE)]:
         raise RuntimeError(f"checks that do not hold: {', '.join(broken)}")
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    return {"attempts": number[0] if number else 0, "seconds": round(seconds, 2), "peak_mb": peak_mb}
+    return {"attempts": number[0] if number else 0, "seconds": round(seconds, 2), "peak_mb": round(peak_mb())}
 
 
 def _in_a_process(attempts: int) -> dict[str, Any]:

@@ -7,7 +7,6 @@ order takes longer with its tag, median of pairs.
 """
 
 import asyncio
-import resource
 import statistics
 import tempfile
 import time
@@ -29,6 +28,7 @@ from doorbuster.record.catalogue import read_catalogue
 from doorbuster.record.wal import LogReader, open_witness
 
 from benchmarks.figure import Figure, figure
+from benchmarks.memory import peak_mb
 
 ORDERS = 60_000
 FOLLOWED = 60_000
@@ -82,13 +82,13 @@ async def _reading(server: EmbeddedServer) -> list[Figure]:
     await open_witness(connection, tables, "reading")
     await connection.execute(SELL.format(number=ORDERS, prefix="k", tag=TAG), timeout=600)
     with _folder() as folder:
-        before, began = _rss_mb(), time.monotonic()
+        before, began = peak_mb(), time.monotonic()
         await LogReader("reading", tables, folder).finish(connection)
         took = time.monotonic() - began
     await connection.close()
     return [
         figure("log_orders_per_s", round(ORDERS / took), "orders/s", 30_000),
-        figure("log_rss_mb", _rss_mb() - before, "MB"),
+        figure("log_rss_mb", round(peak_mb() - before), "MB"),
     ]
 
 
@@ -132,7 +132,3 @@ async def _tag(server: EmbeddedServer) -> Figure:
         differences.append((took[1] - took[0]) / OF_A_PAIR * 1e6)
     await connection.close()
     return figure("tag_cost_us", round(statistics.median(differences), 1), "µs")
-
-
-def _rss_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10

@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import json
 import multiprocessing
-import resource as usage
 import shutil
 import tempfile
 import time
@@ -41,6 +40,7 @@ from doorbuster.record.seal import seal_journals
 from doorbuster.report.registry import ReportSettings, all_reports
 
 from benchmarks.figure import Figure, figure
+from benchmarks.memory import peak_mb
 from benchmarks.synthetic import write_changes, write_history
 
 CONTRACT = "scenarios/contracts/create_order_with_inventory.toml"
@@ -160,18 +160,6 @@ def many(run: Path, attempts: int) -> dict[str, float]:
     if scenario.verdict is not Verdict.PASS or not {"report.html", "result.json"} <= set(files):
         raise RuntimeError(f"{scenario.verdict}: {scenario.error or [c for c in scenario.checks if c.violations]}")
     return {**seconds, "attempts": float(scenario.attempts), "peak_mb": peak_mb()}
-
-
-def peak_mb() -> float:
-    """The most memory that this process has had.
-
-    Not what getrusage says where the kernel tells more: that begins with what the process had that started this one.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        (told,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(told.split()[1]) / 1024
-    return usage.getrusage(usage.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def apart(work: Callable[..., Any], *arguments: Any) -> Any:

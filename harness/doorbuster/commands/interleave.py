@@ -7,7 +7,7 @@ import click
 from doorbuster.commands.running import run_job, running_options
 from doorbuster.drive.interleave.explore import Gathering, parse_schedule
 from doorbuster.engine.loading import job_of
-from doorbuster.model.crowd import NOTATION, NotACrowd, spelled
+from doorbuster.model.crowd import NOTATION, why_no_crowd
 from doorbuster.model.interleave import Crowding, Interleave, Isolation
 
 CROWDS, LEVELS = get_args(Crowding), get_args(Isolation)
@@ -27,11 +27,8 @@ Examples
 def _crowds(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """Names of crowds, and lines that spell one."""
     for crowd in given:
-        if crowd not in CROWDS:
-            try:
-                spelled(crowd)
-            except NotACrowd as problem:
-                raise click.BadParameter(f"{problem}; or one of {', '.join(CROWDS)}", context, option) from None
+        if told := why_no_crowd(crowd, CROWDS):
+            raise click.BadParameter(told, context, option)
     return given
 
 

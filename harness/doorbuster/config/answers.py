@@ -132,7 +132,7 @@ def _compiled(rule: AnswerRule) -> Callable[[Answer], bool]:
     elif rule.matches is not None:
         raise ValueError("'matches' needs 'result', the path whose value it is to match")
     if rule.sqlstate is None and rule.status is None and rule.message is None:
-        tests.append(lambda a: a.sqlstate is None and (a.status is None or a.status < 400))
+        tests.append(lambda a: not a.is_error)
     return _all_of(tests)
 
 

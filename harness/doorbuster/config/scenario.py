@@ -9,7 +9,7 @@ from typing import Any, get_args
 from doorbuster.config.mistakes import ConfigError, Mistake
 from doorbuster.config.thresholds import parse_threshold
 from doorbuster.config.toml_file import read_toml, validated
-from doorbuster.model.crowd import MOST_BUYERS, NotACrowd, spelled
+from doorbuster.model.crowd import MOST_BUYERS, why_no_crowd
 from doorbuster.model.interleave import Crowding, Interleave
 from doorbuster.model.rates import expected_orders
 from doorbuster.model.scenario import Phase, Scenario, Workload
@@ -74,13 +74,9 @@ def _mistakes(
 
 
 def _interleave_mistakes(wanted: Interleave) -> Iterator[tuple[str, str]]:
-    names = get_args(Crowding)
     for number, crowd in enumerate(wanted.crowds):
-        if crowd not in names:
-            try:
-                spelled(crowd)
-            except NotACrowd as problem:
-                yield f"interleave.crowds.{number}", f"{problem}, or one of {', '.join(names)}"
+        if told := why_no_crowd(crowd, get_args(Crowding)):
+            yield f"interleave.crowds.{number}", told
     if not 2 <= wanted.buyers <= MOST_BUYERS:
         yield "interleave.buyers", f"2 to {MOST_BUYERS}"
     if not wanted.crowds and not wanted.drawn:

@@ -14,10 +14,9 @@ from doorbuster.drive.patience import Patience
 from doorbuster.drive.tagging import TAG_PARAMETER, TAG_SETTING
 from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
+from doorbuster.postgres.connect import TROUBLE
 
 APPLICATION = "doorbuster buyer"
-# The last: the server said on its own that it ends this session, and the line's end has not come yet.
-_TROUBLE = (asyncpg.PostgresError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _OF_THE_ORDER = re.compile(r":(customer|order_key|attempt)\b")
 
 
@@ -170,7 +169,7 @@ class SqlBuyer:
             try:
                 prepared = self._prepared.get(call.step) or await self._prepare(call)
                 rows = await prepared.statement.fetch(*prepared.arguments.of_order(order, attempt))
-            except _TROUBLE as problem:
+            except TROUBLE as problem:
                 return self._told(self._refusal(call, problem), pid)
         except _Lost as lost:
             return self._lost(lost, pid)
@@ -238,14 +237,14 @@ class SqlBuyer:
         try:
             setter = self._setters.get(len(settings)) or await self._prepare_setter(len(settings))
             await setter.fetch(*(word for pair in settings.items() for word in pair))
-        except _TROUBLE as problem:
+        except TROUBLE as problem:
             raise _Lost(_how_lost(problem), str(problem)) from None
 
     async def _call(self, call: Call, values: Values) -> Answer:
         try:
             prepared = self._prepared.get(call.step) or await self._prepare(call)
             rows = await prepared.statement.fetch(*prepared.arguments.of(values))
-        except _TROUBLE as problem:
+        except TROUBLE as problem:
             return self._refusal(call, problem)
         value, columns = answer_value(rows, prepared.result_types)
         if self._has_later_calls:

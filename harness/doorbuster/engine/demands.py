@@ -64,25 +64,21 @@ def what_is_missing(loaded: LoadedScenario, contract: Contract) -> str:
 
 
 def _why_not(wanted: Shape, contract: Contract) -> str:
-    """Why the buyers of a crowd cannot be this shop's."""
+    """Why the buyers of a crowd cannot be this shop's; empty if they can. Operations need sessions that are theirs."""
     if wanted.operations and contract.place.http is not None:
         return "behind a shop's endpoint its operations are not interleaved"
-    if wanted.operations:
+    if not contract.operations.keys() >= set(wanted.operations):
         return "the contract does not say how that is done"
     if wanted.repeats and not repeats(contract):
         return "its buyers ask twice for one order, and this shop's never do"
-    return "its buyers order several products at once, and this shop sells one an order"
+    if not contract.place.many_lines and any(len(cart) > 1 for cart in wanted.carts):
+        return "its buyers order several products at once, and this shop sells one an order"
+    return ""
 
 
 def possible_crowds(contract: Contract, wanted: Interleave) -> list[str]:
-    """Those of the wanted crowds that this shop's buyers can form, beside its operations where sessions are theirs."""
-    known = contract.operations.keys() if contract.place.http is None else frozenset[str]()
-    return [
-        crowd for crowd in dict.fromkeys(wanted.crowds)
-        if (repeats(contract) or not shape(crowd, wanted.buyers).repeats)
-        and set(shape(crowd, wanted.buyers).operations) <= known
-        and (contract.place.many_lines or all(len(cart) == 1 for cart in shape(crowd, wanted.buyers).carts))
-    ]  # fmt: skip
+    """Those of the wanted crowds that this shop's buyers can form."""
+    return [crowd for crowd in dict.fromkeys(wanted.crowds) if not _why_not(shape(crowd, wanted.buyers), contract)]
 
 
 def repeats(contract: Contract) -> bool:

@@ -4,15 +4,14 @@ The log decides, as everywhere. But Hypothesis has to know at once which way to 
 after each crowd: whether they are out of balance says nothing of who did it, but is right about where to look.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from doorbuster.drive.interleave.drawing import draw, workloads
 from doorbuster.drive.interleave.driver import Ran
+from doorbuster.drive.searching import search_beside
 from doorbuster.drive.stateful.ledger import Ledger, Sums
 from doorbuster.engine.demands import repeats
-from doorbuster.engine.schedules import DEADLOCK_DETECTED, Explored
+from doorbuster.engine.schedules import Explored, is_told_of_deadlock
 from doorbuster.engine.stage import Stage
 from doorbuster.model.crowd import Shape, spell
 from doorbuster.model.interleave import Interleave
@@ -23,15 +22,6 @@ async def draw_crowds(
     stage: Stage, wanted: Interleave, ledger: Ledger | None, explore: Callable[[str], Awaitable[Explored]]
 ) -> None:
     """Let ``explore`` go through ``wanted.drawn`` crowds, and through smaller ones of one that looks wrong."""
-    loop = asyncio.get_running_loop()
-    stopped = False
-
-    def wait_for(step: Coroutine[Any, Any, bool]) -> bool:
-        if stopped:
-            step.close()
-            raise KeyboardInterrupt
-        return asyncio.run_coroutine_threadsafe(step, loop).result()
-
     async def looks_wrong(shape: Shape) -> bool:
         before = None if ledger is None else await ledger.look([])
         one = await explore(spell(shape))
@@ -43,16 +33,15 @@ async def draw_crowds(
 
     place = stage.contract.place
     strategy = workloads(wanted.buyers, many_lines=place.many_lines, repeats=repeats(stage.contract))
-    try:
-        await asyncio.to_thread(
-            draw, strategy, lambda shape: wait_for(looks_wrong(shape)), wanted.drawn, wanted.shrink_s, stage.seed
+    await search_beside(
+        lambda wait_for: draw(
+            strategy, lambda shape: bool(wait_for(looks_wrong(shape))), wanted.drawn, wanted.shrink_s, stage.seed
         )
-    finally:
-        stopped = True
+    )
 
 
 def _met_a_deadlock(one: Explored) -> bool:
-    return any(end.code == DEADLOCK_DETECTED for ran in one.ran for end in ran.ends)
+    return any(map(is_told_of_deadlock, one.ran))
 
 
 def _is_out_of_balance(items: dict[str, int], sums: Sums) -> bool:

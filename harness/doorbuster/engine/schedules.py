@@ -73,7 +73,7 @@ class _Verdicts:
 
     def __init__(self, found: Aftermath, explored: Sequence[Explored]) -> None:
         self._found = found
-        self._told = [ran for one in explored for ran in one.ran if _is_told_of_deadlock(ran)]
+        self._told = [ran for one in explored for ran in one.ran if is_told_of_deadlock(ran)]
         self._is_broken = any(DEADLOCK in fate.checks for fate in found.fates.values())
 
     @property
@@ -87,10 +87,11 @@ class _Verdicts:
         by_key |= {check for item in ran.items for check in self._found.products.get(item.product, ())}
         if not (self._told and self._is_broken):
             return by_key
-        return (by_key - {DEADLOCK}) | ({DEADLOCK} if _is_told_of_deadlock(ran) else set())
+        return (by_key - {DEADLOCK}) | ({DEADLOCK} if is_told_of_deadlock(ran) else set())
 
 
-def _is_told_of_deadlock(ran: Ran) -> bool:
+def is_told_of_deadlock(ran: Ran) -> bool:
+    """Whether the server told one of the schedule's buyers that he was ended for it."""
     return any(end.code == DEADLOCK_DETECTED for end in ran.ends)
 
 

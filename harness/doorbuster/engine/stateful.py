@@ -3,7 +3,6 @@
 import asyncio
 import re
 import time
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from random import Random
@@ -13,6 +12,7 @@ from doorbuster.config.answers import UnmatchedAnswer
 from doorbuster.drive.backstage import Backstage, StatementFailed, connect
 from doorbuster.drive.buyer import Buyer, buyers_of
 from doorbuster.drive.operations import Operations, operator
+from doorbuster.drive.searching import search_beside
 from doorbuster.drive.sql_buyer import SqlBuyer
 from doorbuster.drive.stateful.crowds import SHAPES, SHARING, Crowds
 from doorbuster.drive.stateful.history import History
@@ -122,19 +122,7 @@ async def _one_at_a_time(
     stage.emit(Progress(stage.scenario.name, len(TOURS), len(TOURS) + wanted.examples, {}))
     if findings:
         return findings, told
-    loop = asyncio.get_running_loop()
-    stopped = False
-
-    def wait_for(step: Coroutine[Any, Any, Any]) -> Any:
-        if stopped:
-            step.close()
-            raise KeyboardInterrupt
-        return asyncio.run_coroutine_threadsafe(step, loop).result()
-
-    try:
-        found = await asyncio.to_thread(search, counterpart, wait_for, wanted, stage.seed)
-    finally:
-        stopped = True
+    found = await search_beside(lambda wait_for: search(counterpart, wait_for, wanted, stage.seed))
     told["sequences"] = found.sequences
     return [found.shortest] if found.shortest else [], told
 

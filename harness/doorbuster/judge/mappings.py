@@ -7,10 +7,9 @@ from dataclasses import fields
 
 import duckdb
 
-from doorbuster.judge.views import BadMapping, create_all_images, create_events, rows_of
+from doorbuster.judge.views import BadMapping, create_all_images, create_empty, create_events, rows_of
 from doorbuster.model.contract import Contract, Mapped
 from doorbuster.record.catalogue import Table
-from doorbuster.record.seal import empty_table
 from doorbuster.record.tables import TABLES
 
 _NO_EXPRESSIONS = ("table", "tables", "sql")
@@ -24,8 +23,7 @@ _USED_AS = {
 def mapping_mistakes(contract: Contract, tables: Sequence[Table]) -> list[str]:
     """What is wrong with the contract's mappings, each with its key and its cure; ``tables`` are all that it maps."""
     with duckdb.connect() as connection:
-        for name, columns in TABLES.items():
-            connection.execute(f"create table {name} as {empty_table(columns)}")
+        create_empty(connection, TABLES)
         images = create_all_images(connection, tables)
         known = {table.name: tuple(column.printed for column in table.columns) for table in tables}
         found = [

@@ -25,17 +25,17 @@ def set_plain_aside(connection: duckdb.DuckDBPyConnection, *, can_be_told: bool)
         return
     parts = _parts(resource("sql/screen.sql").read_text())
     log = connection.cursor()  # it has variables of its own
-    _execute(log, parts["the stretch of buyers"])
+    run_script(log, parts["the stretch of buyers"])
     if _is_true(log, parts["others are between"]):
-        _execute(log, parts["leave others out"])
+        run_script(log, parts["leave others out"])
     with ThreadPoolExecutor(1) as beside:  # rows are compared in their order by one thread; joins take the other
         agrees = beside.submit(_is_true, log, parts["the log agrees"])
-        _execute(connection, parts["tie"])
+        run_script(connection, parts["tie"])
     if not agrees.result():
-        _execute(connection, parts["the log differs"])
+        run_script(connection, parts["the log differs"])
     if not _is_true(connection, parts["each cart once"]):
-        _execute(connection, parts["not each cart once"])
-    _execute(connection, parts["set aside"])
+        run_script(connection, parts["not each cart once"])
+    run_script(connection, parts["set aside"])
 
 
 def _keep_all(connection: duckdb.DuckDBPyConnection) -> None:
@@ -51,7 +51,8 @@ def _parts(text: str) -> dict[str, str]:
     return {mark[1]: text[mark.end() : end] for mark, end in zip(marks, ends, strict=True)}
 
 
-def _execute(connection: duckdb.DuckDBPyConnection, statements: str) -> None:
+def run_script(connection: duckdb.DuckDBPyConnection, statements: str) -> None:
+    """Run one statement of a script after the other."""
     for statement in connection.extract_statements(statements):
         connection.execute(statement)
 

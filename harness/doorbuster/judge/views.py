@@ -9,7 +9,7 @@ import duckdb
 from doorbuster.host.resources import resource
 from doorbuster.judge.checks import BadCheck, try_check
 from doorbuster.judge.rows import LogNotUnderstood, create_images, require_unbroken
-from doorbuster.judge.screen import set_plain_aside
+from doorbuster.judge.screen import run_script, set_plain_aside
 from doorbuster.model.check import CheckText
 from doorbuster.model.contract import (
     ConsumptionMapping,
@@ -166,8 +166,7 @@ def create_canonical(
     """Create the canonical tables from the events."""
     _create_settings(connection, contract, required, broken_off, recovery_s, at_rest=at_rest)
     set_plain_aside(connection, can_be_told=not broken_off and _makes_plain_orders(contract, at_rest=at_rest))
-    for statement in connection.extract_statements(resource("sql/views.sql").read_text()):
-        connection.execute(statement)
+    run_script(connection, resource("sql/views.sql").read_text())
 
 
 def _makes_plain_orders(contract: Contract, *, at_rest: bool) -> bool:
@@ -192,13 +191,17 @@ def try_checks(contract: Contract, checks: Iterable[CheckText]) -> list[BadCheck
 def empty_run(contract: Contract) -> duckdb.DuckDBPyConnection:
     """A connection with all tables that checks may read, empty: to try a check before a run."""
     connection = duckdb.connect()
-    for table, columns in TABLES.items():
-        connection.execute(f"create table {table} as {empty_table(columns)}")
-    for table, columns in EVENTS.items():
-        connection.execute(f"create table {table} as {empty_table(columns)}")
+    create_empty(connection, TABLES)
+    create_empty(connection, EVENTS)
     connection.execute(THRESHOLDS)
     create_canonical(connection, contract)
     return connection
+
+
+def create_empty(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Mapping[str, str]]) -> None:
+    """Create tables without rows, of these columns and types."""
+    for table, columns in tables.items():
+        connection.execute(f"create table {table} as {empty_table(columns)}")
 
 
 def blind_spots(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A small workload whose every schedule is gone through, and the line of text that spells one."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
 
@@ -43,6 +44,16 @@ class Shape:
 
 class NotACrowd(ValueError):
     """A text that spells no crowd; the message says what is wrong."""
+
+
+def why_no_crowd(text: str, names: Sequence[str]) -> str:
+    """Why ``text`` is neither one of the ``names`` nor spells a crowd; empty if it is or does."""
+    if text not in names:
+        try:
+            spelled(text)
+        except NotACrowd as problem:
+            return f"{problem}; or one of {', '.join(names)}"
+    return ""
 
 
 def spell(shape: Shape) -> str:

@@ -77,7 +77,7 @@ class CrashLoad:
         self.outcomes: Counter[str] = Counter()
         self.kills: list[Kill] = []
         self.aimed: list[Met] = []
-        self._broken_us, self._broken = 0, 0.0
+        self._broken_us = 0
 
     async def run(self, on_kill: Callable[[Kill], None]) -> None:
         """Kill as often as wished, or until it does not recover; ends when no buyer has an attempt left to make.
@@ -123,7 +123,7 @@ class CrashLoad:
             await asyncio.wait_for(self._good_order.wait(), self._recovery_s - (time.monotonic() - up))
             first_ms = (time.monotonic() - up) * 1000
         unanswered = self.outcomes[Outcome.UNKNOWN] - before
-        down_ms = (up - self._broken) * 1000 if kind in ("kill_server", "kill_backend") else None
+        down_ms = (up_us - self._broken_us) / 1000 if kind in ("kill_server", "kill_backend") else None
         self.kills.append(Kill(number, kind, aimed, down_ms, first_ms, unanswered))
 
     async def _break_session(self, kind: LoadKind) -> None:
@@ -136,7 +136,7 @@ class CrashLoad:
         try:
             await control.execute(f"begin; lock table {self._stock_table} in exclusive mode")
             pid = await self._at_work(control)
-            self._broken_us, self._broken = now_us(), time.monotonic()
+            self._broken_us = now_us()
             if kind == "cancel":
                 await control.execute("select pg_cancel_backend($1)", pid)
             elif kind == "terminate":
@@ -183,7 +183,7 @@ class CrashLoad:
             return
 
     async def _break(self) -> None:
-        self._broken_us, self._broken = now_us(), time.monotonic()
+        self._broken_us = now_us()
         # Buyers are told nothing: they go on, and are in the middle of an order when it happens.
         await _whole(self._server.kill)
         self._up.clear()

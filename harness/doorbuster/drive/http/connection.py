@@ -6,7 +6,8 @@ load it is Locust's all the same, kept from doing so (``drive/load/fast_http.py`
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,6 +67,19 @@ class MakeLine(Protocol):
         """The line, not connected yet."""
 
 
+@contextmanager
+def connecting(timeout_s: float | None) -> Iterator[None]:
+    """Tells what goes wrong while a line connects as the LostAnswer that it is."""
+    try:
+        yield
+    except TimeoutError:
+        raise LostAnswer("connect_timeout", f"no connection in {timeout_s} s") from None
+    except ConnectionRefusedError as problem:
+        raise LostAnswer("connect_refused", str(problem)) from None
+    except OSError as problem:
+        raise LostAnswer("connect_lost", f"{type(problem).__name__}: {problem}") from None
+
+
 class HttpConnection:
     """A connection to ``host``:``port``, made when it is needed."""
 
@@ -92,15 +106,9 @@ class HttpConnection:
         if self.is_open:
             return
         self.close()
-        try:
+        with connecting(self._connect_timeout_s):
             async with asyncio.timeout(self._connect_timeout_s):
                 self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
-        except TimeoutError:
-            raise LostAnswer("connect_timeout", f"no connection in {self._connect_timeout_s} s") from None
-        except ConnectionRefusedError as problem:
-            raise LostAnswer("connect_refused", str(problem)) from None
-        except OSError as problem:
-            raise LostAnswer("connect_lost", f"{type(problem).__name__}: {problem}") from None
 
     async def exchange(self, request: Request) -> Response:
         """Send ``request`` once and wait for the whole answer.

@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import given, seed
 from hypothesis import strategies as st
 
+from doorbuster.drive.searching import TimeIsUp, search_settings
 from doorbuster.model.crowd import Shape, Units
 
 PRODUCTS = 3
@@ -16,10 +17,6 @@ MOST_STOCK = 5
 
 class LooksWrong(AssertionError):
     """The shop seems to have done something wrong: what Hypothesis catches and shrinks."""
-
-
-class TimeIsUp(BaseException):
-    """No more shrinking. Not an Exception, so that Hypothesis lets it through."""
 
 
 def workloads(buyers: int, *, many_lines: bool, repeats: bool) -> st.SearchStrategy[Shape]:
@@ -58,10 +55,7 @@ def draw(
     deadline: list[float] = []
 
     @seed(chosen)
-    @settings(
-        max_examples=examples, deadline=None, database=None, print_blob=False, report_multiple_bugs=False,
-        verbosity=Verbosity.quiet, phases=(Phase.generate, Phase.shrink), suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @search_settings(examples)
     @given(strategy)
     def search(shape: Shape) -> None:
         if deadline and time.monotonic() > deadline[0]:

@@ -25,7 +25,7 @@ from geventhttpclient.useragent import ConnectionError as UserAgentError
 from locust.contrib.fasthttp import FastHttpSession, LocustUserAgent
 from locust.event import EventHook
 
-from doorbuster.drive.http.connection import MOST_BYTES, LostAnswer, Request, Response
+from doorbuster.drive.http.connection import MOST_BYTES, LostAnswer, Request, Response, connecting
 
 T = TypeVar("T")
 # A patched one would bring a hub of its own into the loop's thread.
@@ -187,14 +187,8 @@ class FastHttpLine:
         if self.is_open:
             return
         self.close()
-        try:
+        with connecting(self._connect_timeout_s):
             await self._in_greenlet(_Session.connect)
-        except TimeoutError:
-            raise LostAnswer("connect_timeout", f"no connection in {self._connect_timeout_s} s") from None
-        except ConnectionRefusedError as problem:
-            raise LostAnswer("connect_refused", str(problem)) from None
-        except OSError as problem:
-            raise LostAnswer("connect_lost", f"{type(problem).__name__}: {problem}") from None
 
     async def exchange(self, request: Request) -> Response:
         """Send ``request`` once and wait for the whole answer.

@@ -60,7 +60,7 @@ def write_request(
     """Write down what a buyer wants; without ``started_us`` nobody ever began to ask for it."""
     order, phase, _ = due
     key = order.order_key
-    when = f"{'' if due_us is None else due_us},{'' if started_us is None else started_us}"
+    when = f"{_text(due_us)},{_text(started_us)}"
     if not requests.put(f"{key},{order.customer},{order.total},{order.order_class},{phase},{when}"):
         requests.append([key, order.customer, order.total, order.order_class, phase, due_us, started_us])
     for number, (product, quantity, price) in enumerate(order.lines):

@@ -1,6 +1,5 @@
 """The client's history of a small workload: who asked for what, and what came back."""
 
-import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Self
 
 from doorbuster.drive.buyer import Buyer
 from doorbuster.drive.sql_buyer import AttemptEnd
-from doorbuster.host.clock import now_us
+from doorbuster.host.clock import moment, now_us
 from doorbuster.model.order import Order
 from doorbuster.record.journal import Journal
 
@@ -61,9 +60,10 @@ class History:
         """
         self._number += 1
         attempt = self._number
-        invoked_us, invoked_ns = now_us(), time.monotonic_ns()
+        invoked_us, invoked_ns = moment()
         end = await buyer.attempt(order, attempt)
-        duration_us, returned_us = (time.monotonic_ns() - invoked_ns) // 1000, now_us()
+        returned_us, returned_ns = moment()
+        duration_us = (returned_ns - invoked_ns) // 1000
         self._attempts.append([
             attempt, recorded_as or order.order_key, try_no, number, phase, None, invoked_us, returned_us, duration_us,
             end.outcome.value, end.order_id, end.code, end.message, end.backend_pid,

@@ -1,18 +1,17 @@
 """Hypothesis looks for a sequence of orders that the shop gets wrong, and shrinks it to a shortest one."""
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis import seed
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from doorbuster.drive.searching import Await, TimeIsUp, search_settings
 from doorbuster.drive.stateful.sitting import LARGEST_INT, Counterpart, Finding, Sitting
 from doorbuster.model.stateful import Stateful
 
-# Runs a coroutine in the loop of the shop, from the thread in which Hypothesis lives.
-Await = Callable[[Coroutine[Any, Any, Any]], Any]
 ENDINGS = frozenset({"cancel", "release"})
 _INDEX = st.integers(0, 2)
 _UNITS = st.integers(1, 4)
@@ -20,10 +19,6 @@ _UNITS = st.integers(1, 4)
 
 class ShopMistake(AssertionError):
     """The shop did something wrong: what Hypothesis catches and shrinks."""
-
-
-class TimeIsUp(BaseException):
-    """No more shrinking. Not an Exception, so that Hypothesis lets it through."""
 
 
 class Search:
@@ -56,17 +51,7 @@ def search(counterpart: Counterpart, wait_for: Await, wanted: Stateful, chosen_s
     try:
         run_state_machine_as_test(
             machine,
-            settings=settings(
-                max_examples=wanted.examples,
-                stateful_step_count=wanted.steps + 1,
-                deadline=None,
-                database=None,
-                print_blob=False,
-                report_multiple_bugs=False,
-                verbosity=Verbosity.quiet,
-                phases=(Phase.generate, Phase.shrink),
-                suppress_health_check=list(HealthCheck),
-            ),
+            settings=search_settings(wanted.examples, stateful_step_count=wanted.steps + 1),
         )
     except (ShopMistake, TimeIsUp):
         pass

@@ -1,15 +1,16 @@
 """The answer is lost."""
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
-from doorbuster.network.faults.base import Fault, over_touched
+from doorbuster.network.faults.base import over_touched
+from doorbuster.network.faults.places import PlacedFault
 from doorbuster.network.probe import Ending
 from doorbuster.network.toxics import LimitData, Toxic
 
 
 @dataclass(frozen=True)
-class AckLost(Fault):
+class AckLost(PlacedFault):
     """The connection is closed at the first byte of an answer, so what was asked has happened and nobody is told.
 
     ``after_bytes`` more bytes pass first, and ``step_bytes`` more in each pulse than in the one before: so a flow of
@@ -18,11 +19,6 @@ class AckLost(Fault):
 
     kind: ClassVar[str] = "ack_lost"
     endings: ClassVar[frozenset[Ending]] = frozenset({"eof", "reset"})
-    after_bytes: int = 0
-    step_bytes: int = 0
-
-    def pulse(self, number: int) -> Self:
-        return replace(self, after_bytes=self.after_bytes + number * self.step_bytes)
 
     def toxics(self) -> tuple[Toxic, ...]:
         limit = LimitData(limit_bytes=self.after_bytes, stream="downstream", name=self._toxic_name("downstream"))

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 from doorbuster.network.adapter import Proxy
 from doorbuster.network.faults.base import over_touched
 from doorbuster.network.faults.directions import DirectedFault
+from doorbuster.network.faults.places import PlacedFault
 from doorbuster.network.probe import Ending
 from doorbuster.network.toxics import LimitData, ResetPeer, Toxic
 
@@ -15,7 +16,7 @@ ARMING = "armed_reset"
 
 
 @dataclass(frozen=True)
-class Reset(DirectedFault):
+class Reset(PlacedFault, DirectedFault):
     """The first chunk to come is dropped, and after ``timeout_ms`` both ends get a TCP reset.
 
     With ``downstream`` (the default) the request was carried out and the answer is lost; with ``upstream`` the request
@@ -30,11 +31,6 @@ class Reset(DirectedFault):
     endings: ClassVar[frozenset[Ending]] = frozenset({"reset"})
     upstream: bool = False
     timeout_ms: int = 0
-    after_bytes: int = 0
-    step_bytes: int = 0
-
-    def pulse(self, number: int) -> Self:
-        return replace(self, after_bytes=self.after_bytes + number * self.step_bytes)
 
     @property
     def is_exact(self) -> bool:
