@@ -4,12 +4,14 @@
 --   and neither does a circle in which a session takes part that placed no order. It convicts only where the scenario
 --   requires its absence, as one of crossed carts does; elsewhere a retry makes up for it, and it is a warning. Deadlocks that
 --   the server counted but did not log (the function caught the error) are a warning everywhere.
--- exercised by: Orders during whose attempts another order of two of the same products was under way.
+-- exercised by: Orders whose first attempt began while that of the order before it of two of the same products was under way.
 
 -- violations
-with circle as (
+with buyer as (
+    select distinct backend_pid from attempts semi join (select pid as backend_pid from deadlocks) using (backend_pid)
+), circle as (
     select deadlock, any_value(at_us) as at_us, string_agg(detail, ' | ' order by is_victim desc, pid) as detail,
-           bool_and(pid in (select backend_pid from attempts)) as only_orders,
+           bool_and(pid in (from buyer)) as only_orders,
            max(pid) filter (is_victim) as victim
     from deadlocks group by deadlock
 ), counted as (
@@ -28,25 +30,19 @@ select null, null, format('{} more deadlocks were counted than logged', hidden),
 order by only_a_warning, happened_at;
 
 -- exercised
-with item as (
+with item as not materialized (   -- of a large cart the first eight lines will do
     select order_key, line, coalesce(consumption.stock, product) as product, consumption.product is not null as is_part
-    from request_lines left join consumption using (product) anti join half_known using (order_key)
-), large as (   -- of a large cart the first eight products will do
-    select order_key, line, product, is_part from item semi join (select order_key from item where line >= 8) using (order_key)
-    qualify dense_rank() over (partition by order_key order by product) <= 8
-), few as (
-    from item anti join (select order_key from item where line >= 8) using (order_key)
-    union all
-    from large
-), pair as (   -- each two products of a cart
-    select order_key, least(one.product, other.product) as first_product, greatest(one.product, other.product) as second_product
-    from few as other join (select * from few where line > 0 or is_part) as one using (order_key)
-    where one.product <> other.product and (other.line, other.product) < (one.line, one.product)
-), meeting as (   -- did another order of the same two begin earlier, and end later than this one began?
-    select order_key, invoked_us, max(ended_us) over earlier as busy_until, arg_max(order_key, ended_us) over earlier as by_key
-    from (select order_key, first_product, second_product, invoked_us,
-                 coalesce(returned_us, 9223372036854775807) as ended_us from pair join attempts using (order_key))
-    window earlier as (partition by first_product, second_product order by invoked_us, order_key
-                       rows between unbounded preceding and 1 preceding)
+    from request_lines left join consumption using (product) anti join half_known using (order_key) where line < 8
+), later as not materialized (   -- few carts have several products, so these rows are few
+    select order_key, line, product, invoked_us, coalesce(returned_us, 9223372036854775807) as ended_us
+    from item join attempts using (order_key) where try_no = 1 and (line > 0 or is_part)
+), pair as (   -- each two products of a cart; told by a number, as there are many to sort
+    select order_key, invoked_us, ended_us,
+           hash(least(later.product, item.product), greatest(later.product, item.product)) as products
+    from item join later using (order_key)
+    where item.product <> later.product and (item.line, item.product) < (later.line, later.product)
 )
-select count(distinct order_key) from meeting where busy_until > invoked_us and by_key <> order_key;
+-- If any two of a pair meet, then one that begins meets the one that began just before it.
+select count(distinct order_key) from (
+    select order_key, invoked_us, lag(ended_us) over (partition by products order by invoked_us) as busy_until from pair
+) where busy_until > invoked_us;

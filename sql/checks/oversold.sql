@@ -58,12 +58,14 @@ left join (from stock semi join first_of_product using (commit)) as stock
 order by f.commit, f.product;
 
 -- exercised
+with unmeant as (   -- lines of carts that are not counted; those of plain orders all are
+    from rest.request_lines where order_key in (select order_key from half_known)
+        or order_key not in (select order_key from rest.requests where order_class = 'valid')
+), line as (
+    select product, quantity from request_lines union all select product, -quantity from unmeant
+)
 select count(*) from (
-    select product
-    from (select product, quantity as units from request_lines anti join rest.keys using (order_key)
-          union all
-          select product, units from rest.carts semi join (select order_key from rest.requests where order_class = 'valid')
-                                                using (order_key)) as wanted
-    group by product
-    having sum(units) > coalesce((select units from initial_stock where initial_stock.product = wanted.product), 0)
-);
+    select coalesce(consumption.stock, line.product) as product, sum(quantity * coalesce(consumption.units, 1)) as units
+    from line left join consumption using (product) group by all
+) as wanted
+where units > coalesce((select units from initial_stock where initial_stock.product = wanted.product), 0);

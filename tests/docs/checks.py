@@ -46,6 +46,9 @@ the same names in the schema `rest`, without the rows of plain orders. They find
   sold, and its movements say the same, so it changes none of the differences that are summed up. Where stock itself
   is asked for (below zero, enough of it during an attempt), all of it is read.
 - How much exercised a check counts plain orders in, by their number.
+- Keys, ids and products are joined by numbers of 64 bits made of them. Two keys or two products of one number meet more
+  rows than there are, which is counted, and such orders are not plain. That two different ids, held against each other,
+  have one number has a chance of one in 2^64 an order.
 
 Where an order can lawfully be half done (several calls, late repairs), where lines are told in other products than the
 cart's, and where journals may have gaps, none is taken for plain. A test spoils made histories at random, and holds

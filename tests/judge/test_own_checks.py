@@ -62,6 +62,11 @@ def test_a_file_without_the_form_is_refused(text: str, told: str) -> None:
     assert f"own.sql: {told}" in str(caught.value) or f"own.sql, {told}" in str(caught.value)
 
 
+def test_a_line_of_a_header_may_have_a_colon() -> None:
+    text = OWN.replace("The shop's own rule.", "The shop's own rule.\n--   as it says: no more than two.")
+    assert parse_check(text, "own.sql").sound == "The shop's own rule. as it says: no more than two."
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.sql"
     path.write_bytes(b"\xff\xfe")

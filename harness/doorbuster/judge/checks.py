@@ -102,7 +102,7 @@ def _header(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     key = ""
     for line in text.splitlines():
-        if match := re.fullmatch(r"-- ([a-z ]+): (.*)", line):
+        if match := re.fullmatch(r"-- ([a-z][a-z ]*): (.*)", line):
             key = match[1]
             found[key] = match[2].strip()
         elif key and line.startswith("--   "):

@@ -36,6 +36,10 @@ def set_plain_aside(connection: duckdb.DuckDBPyConnection, *, can_be_told: bool)
     if not _is_true(connection, parts["each cart once"]):
         run_script(connection, parts["not each cart once"])
     run_script(connection, parts["set aside"])
+    with ThreadPoolExecutor(1) as beside:  # each is a scan with little to do
+        by_key = beside.submit(run_script, log, parts["the rest by its keys"])
+        run_script(connection, parts["the rest by its commits"])
+    by_key.result()
 
 
 def _keep_all(connection: duckdb.DuckDBPyConnection) -> None:
