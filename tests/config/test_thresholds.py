@@ -1,5 +1,5 @@
 import pytest
-from doorbuster.config.thresholds import parse_threshold
+from doorbuster.config.thresholds import longer, parse_threshold
 
 
 def test_latency_is_in_milliseconds_whatever_the_unit() -> None:
@@ -44,3 +44,17 @@ def test_an_average_has_no_quantile_and_a_maximum_the_highest() -> None:
 @pytest.mark.parametrize(("text", "least"), [("p50 < 1s", 20), ("p99 < 1s", 20), ("p99.9 < 1s", 200), ("max < 1s", 20)])
 def test_the_higher_the_percentile_the_more_samples_it_wants(text: str, least: int) -> None:
     assert parse_threshold(text).least_samples == least
+
+
+@pytest.mark.parametrize(
+    ("expression", "longer_by_200_ms"),
+    [
+        ("p99 < 500ms in slow", "p99 < 700ms in slow"),
+        (" max <= 2s abort_on_fail after 5s ", "max <= 2.2s abort_on_fail after 5s"),
+        ("avg > 5ms", "avg > 5ms"),
+        ("error_rate < 0.1%", "error_rate < 0.1%"),
+        ("throughput > 300/s", "throughput > 300/s"),
+    ],
+)
+def test_an_upper_limit_of_a_latency_can_be_made_longer(expression: str, longer_by_200_ms: str) -> None:
+    assert longer(expression, 200) == longer_by_200_ms

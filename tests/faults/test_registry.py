@@ -8,8 +8,9 @@ from typing import ClassVar
 import pytest
 from doorbuster.engine.faults import ALL_FAULTS, fault_of, server_settings
 from doorbuster.faults import SITE_FAULTS, BadParameters, Site, SiteFault
-from doorbuster.faults.registry import BadFault, registered
+from doorbuster.faults.registry import registered
 from doorbuster.model.fault import FaultPlan
+from doorbuster.model.fault_registry import BadFault
 from doorbuster.model.scenario import Scenario
 
 

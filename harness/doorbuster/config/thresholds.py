@@ -68,6 +68,21 @@ def parse_threshold(expression: str) -> Threshold:
     return Threshold(expression, metric, match["op"], limit, quantile, match["phase"], unit, after_s)
 
 
+def longer(expression: str, more_ms: float) -> str:
+    """The threshold with so many milliseconds more in its limit; as it is where it is no upper limit of a latency.
+
+    Raises:
+        ValueError: as :func:`parse_threshold`.
+    """
+    expression = expression.strip()
+    threshold, match = parse_threshold(expression), _EXPRESSION.fullmatch(expression)
+    assert match is not None  # else it had not been parsed
+    if threshold.metric != "latency" or not threshold.operator.startswith("<"):
+        return expression
+    start, end = match.span("number")
+    return f"{expression[:start]}{(threshold.limit + more_ms) / threshold.display:g}{expression[end:]}"
+
+
 def _metric(name: str) -> tuple[str, float | None]:
     if name in ("max", "avg"):
         return "latency", 1.0 if name == "max" else None

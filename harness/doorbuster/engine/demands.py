@@ -5,7 +5,6 @@ A client that never repeats an unanswered order, because its shop knows no keys,
 """
 
 import math
-import re
 import tomllib
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import tomli_w
 
 from doorbuster.config.scenario import LoadedScenario
+from doorbuster.config.thresholds import longer
 from doorbuster.config.toml_file import validated
 from doorbuster.drive.flow import compile_flow
 from doorbuster.drive.interleave.crowds import shape
@@ -108,7 +108,7 @@ def _own_round_trip(content: dict[str, Any], scenario: Scenario, contract: Contr
     if not slow or contract.place.http is not None or not compile_flow(contract.place).needs_tag_triggers:
         return []
     trip_ms = 2 * max(float(str(fault.parameters.get("latency_ms", 0))) for fault in slow)
-    limits = [_longer(expression, trip_ms) for expression in scenario.thresholds]
+    limits = [longer(expression, trip_ms) for expression in scenario.thresholds]
     if scenario.workload is not None and scenario.workload.arrivals == "rate":
         # Who is kept busy by it is missed at the counter: as many more as are busy with it at once, twice over.
         busiest = max(max(phase.rate, phase.to_rate or 0) for phase in scenario.phases)
@@ -116,8 +116,3 @@ def _own_round_trip(content: dict[str, Any], scenario: Scenario, contract: Contr
     changed = [limit for limit, was in zip(limits, scenario.thresholds, strict=True) if limit != was]
     content["thresholds"] = limits
     return [f"{limit}, as the tag of a CALL takes {trip_ms:g} ms of the harness's own there" for limit in changed]
-
-
-def _longer(expression: str, more_ms: float) -> str:
-    found = re.fullmatch(r"((?:p[\d.]+|max|avg)\s*<=?\s*)([\d.]+)ms(.*)", expression.strip())
-    return f"{found[1]}{float(found[2]) + more_ms:g}ms{found[3]}" if found else expression

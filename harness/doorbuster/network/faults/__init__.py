@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
+from doorbuster.model.fault_registry import BadFault
 from doorbuster.network.faults.ack_lost import AckLost
 from doorbuster.network.faults.base import BadParameters, Fault, Mark, applied
 from doorbuster.network.faults.blackhole import Blackhole
 from doorbuster.network.faults.never_sent import NeverSent
 from doorbuster.network.faults.refused import Refused
-from doorbuster.network.faults.registry import BadFault, registered
+from doorbuster.network.faults.registry import registered
 from doorbuster.network.faults.reset import Reset
 from doorbuster.network.faults.slow import Slow
 
