@@ -12,7 +12,7 @@ import duckdb
 from doorbuster.judge.judge import FACTS
 from doorbuster.judge.views import EVENTS
 from doorbuster.record.catalogue import Column, Table, save_catalogue
-from doorbuster.record.seal import empty_table, quoted
+from doorbuster.record.seal import PARQUET, empty_table, quoted
 from doorbuster.record.tables import CHANGES, TABLES
 
 START_US = 1_790_000_000_000_000
@@ -104,7 +104,7 @@ def _write_client(db: duckdb.DuckDBPyConnection, folder: Path) -> None:
         if table != "changes":
             typed = ", ".join(f"{name}::{kind} as {name}" for name, kind in columns.items())
             query = f"select {typed} from ({made[table]})" if table in made else empty_table(columns)
-            db.execute(f"copy ({query}) to {quoted(folder / f'{table}.parquet')} (format parquet, compression zstd)")
+            db.execute(f"copy ({query}) to {quoted(folder / f'{table}.parquet')} ({PARQUET})")
 
 
 def write_events(folder: Path) -> None:
@@ -141,7 +141,7 @@ def write_events(folder: Path) -> None:
             query = query.replace("$units", str(PLENTY_UNITS))
             typed = ", ".join(f"{name}::{kind} as {name}" for name, kind in columns.items())
             path = quoted(target / f"{table}.parquet")
-            db.execute(f"copy (select {typed} from ({query})) to {path} (format parquet, compression zstd)")
+            db.execute(f"copy (select {typed} from ({query})) to {path} ({PARQUET})")
 
 
 def write_no_changes(folder: Path) -> None:
@@ -192,7 +192,7 @@ def write_changes(folder: Path) -> None:
                               2 * i + line, product, i, $at) from sale
               )
               select commit, row_number() over (order by commit, part) as seq, relation, op, data from row
-            ) to {quoted(folder / "changes.parquet")} (format parquet, compression zstd)""".replace("$at", quoted(at)))
+            ) to {quoted(folder / "changes.parquet")} ({PARQUET})""".replace("$at", quoted(at)))
     _write_facts(folder)
 
 

@@ -10,6 +10,8 @@ from doorbuster.record.clocks import load_clocks
 from doorbuster.record.journal import whole_lines
 from doorbuster.record.tables import JOURNALS
 
+# At its lowest level zstd makes it as small as at any, in half the time.
+PARQUET = "format parquet, compression zstd, compression_level 1"
 # Instants by what they are of. Due is among the first, so that a latency, counted from it, stays exactly as it was.
 _BEGINS = ("due_us", "invoked_us", "started_us")
 _ENDS = ("returned_us",)
@@ -39,7 +41,7 @@ def seal_journals(folder: Path) -> None:
 def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
     """The rows of ``query`` as ``target``: whole, or not at all."""
     temporary = target.with_suffix(".parquet.part")
-    connection.execute(f"copy ({query}) to {quoted(temporary)} (format parquet, compression zstd)")
+    connection.execute(f"copy ({query}) to {quoted(temporary)} ({PARQUET})")
     temporary.replace(target)
 
 
