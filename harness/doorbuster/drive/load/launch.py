@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -22,6 +23,7 @@ ALONE = Distribution()
 AUTOMATIC = ["--autostart", "--web-host", LOOPBACK]
 QUIET = ["--only-summary", "--exit-code-on-error", "0", "--stop-timeout", "30", "--loglevel", "WARNING"]
 SILENT_S = 45.0  # it reports several times a second, but on a busy machine it may take long to start
+_ERROR = re.compile(r"(?m)^[\w.]+(?:Error|Exception): .+$")
 
 
 class DriverFailed(Exception):
@@ -99,9 +101,14 @@ class Driver:
 
 
 def _tail(log: Path) -> str:
-    with suppress(OSError):
-        return log.read_text(errors="replace")[-2000:].strip()
-    return "it left no log"
+    """What a process said last; of a traceback the error, which is all that a cut-off text may have no room for."""
+    try:
+        text = log.read_text(errors="replace").strip()
+    except OSError:
+        return "it left no log"
+    errors = _ERROR.findall(text)
+    # What goes wrong while Python shuts down comes after the cause.
+    return f"{errors[0]} (more in {log})" if errors else text[-2000:]
 
 
 @asynccontextmanager
