@@ -76,7 +76,7 @@ def test_nor_while_another_fault_came_in_time(tmp_path: Path) -> None:
 
 
 def test_nothing_is_measured_where_another_fault_was_still_on(tmp_path: Path) -> None:
-    history = drill("aborted", until_ms=6000)
+    history = drill("aborted", until_ms=6100)
     fault(history, "rain", 4000, 6000)
     assert [r.fault for r in judged(history, tmp_path).recoveries] == ["rain"]
 
@@ -89,3 +89,7 @@ def test_without_enough_orders_before_it_nothing_says_what_is_normal(tmp_path: P
     found = recovery(judged(history, tmp_path))
     assert (found.limit_ms, found.normal_ms) == (None, None)
     assert found.first_good_ms == pytest.approx(10)
+
+
+def test_a_fault_that_a_load_ends_with_is_not_told_as_not_recovered_from(tmp_path: Path) -> None:
+    assert judged(drill(until_ms=HEALED_MS), tmp_path).recoveries == ()

@@ -17,12 +17,13 @@ def journal(connection: duckdb.DuckDBPyConnection, start_us: int) -> tuple[Happe
 
 
 def recoveries(connection: duckdb.DuckDBPyConnection, start_us: int) -> tuple[Recovery, ...]:
-    """How each fault was recovered from, in the order in which they ended."""
+    """How each fault was recovered from, in the order in which they ended; those left out after which nobody asked."""
     found = connection.execute(
         """
         select name, kind, (healed_us - $start) / 1e6, (until_us - $start) / 1e6, good_after_us / 1000,
                normal_after_us / 1000, limit_us / 1000
-        from recoveries where since_us is not null order by healed_us""",
+        from recoveries where since_us is not null and healed_us <= (select max(invoked_us) from attempts)
+        order by healed_us""",
         {"start": start_us},
     ).fetchall()
     return tuple(Recovery(*row) for row in found)
