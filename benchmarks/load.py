@@ -1,9 +1,10 @@
 """Loads beside pgbench: the same function, clients and server, both without a proxy, one after the other in turn.
 
-    python -m benchmarks.load [--seconds 5] [--pairs 5] [--clients 16 --clients 64] [--processes 1]
+    python -m benchmarks.load [--seconds 5] [--pairs 5] [--clients 16 --clients 64] [--processes 2]
 
 Ours is Locust with everything that a run has: drawn orders, tags in the log, journals of every attempt, Locust's
-statistics. pgbench runs ``-M prepared`` on a clone of the same database, with a logical slot as well.
+statistics. pgbench runs ``-M prepared`` on a clone of the same database, with a logical slot as well. Where they are
+compared both have as many threads of work: pgbench's ``-j``, and our worker processes.
 """
 
 import argparse
@@ -38,6 +39,7 @@ from benchmarks.figure import Figure, figure
 CONTRACT = "scenarios/contracts/create_order_with_inventory.toml"
 HOT, SPREAD = 1, 1000
 STOCK = 10_000_000
+JOBS = 2
 # Of what the function is given, as the contract's own statement builds it; the keys and customers are new each time.
 PGBENCH = """
 \\set product random(1, {products})
@@ -60,7 +62,7 @@ class Settings:
     seconds: float = 5.0
     pairs: int = 5
     clients: tuple[int, ...] = (16, 64)
-    processes: int = 1
+    processes: int = JOBS
     held_rate: int = 400
 
 
@@ -101,7 +103,7 @@ async def pgbench(bench: Bench, products: int, clients: int, seconds: float, rat
         logs = bench.folder / f"pgbench-{time.monotonic_ns()}"
         more = ["--rate", str(rate), "--log", f"--log-prefix={logs}"] if rate else []
         process = await asyncio.create_subprocess_exec(
-            str(binary), "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(max(1, round(seconds))),
+            str(binary), "-n", "-M", "prepared", "-c", str(clients), "-j", str(JOBS), "-T", str(max(1, round(seconds))),
             "-f", str(script), *more, "-h", target.host, "-p", str(target.port), "-U", target.user, target.database,
             env={"PGPASSWORD": target.password}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
@@ -252,7 +254,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--clients", type=int, action="append")
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=JOBS)
     options = parser.parse_args()
     clients = tuple(options.clients or (16, 64))
     print(json.dumps(measured(Settings(options.seconds, options.pairs, clients, options.processes)), indent=1))

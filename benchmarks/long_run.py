@@ -98,7 +98,7 @@ def hour(folder: Path, orders: int) -> float:
     workload = Workload(arrivals="closed", buyers=16, stock=1, products=1000, lines=(1, 3), think_s=0.0)
     plan = Plan(contract=contract, workload=workload, phases=(), target=nowhere, backstage=nowhere, seed=1,
                 record=str(folder), drain_s=5.0)  # fmt: skip
-    with patch.object(engine, "buyers_of", lambda *_: _Make()):
+    with patch.object(engine, "buyers_of", lambda *_, **__: _Make()):
         driver = engine.LoadEngine(plan, done)
         asyncio.run(driver.run())
     if stats.total.num_requests < orders - BATCH:

@@ -50,25 +50,26 @@ class Buyers:
     requests: tuple[HttpCall, ...]
     book: AnswerBook
     line: MakeLine = HttpConnection
+    fast: bool = False
 
     def at(self, target: Target, timeout_s: float | None = None) -> Buyer:
         """A buyer who connects at ``target`` and waits as long as the contract says, or ``timeout_s`` seconds."""
         patience_s = self.contract.buyer.timeout_s if timeout_s is None else timeout_s
         http = self.contract.place.http
         if http is None:
-            return SqlBuyer(target, self.flow, self.book, patience_s)
+            return SqlBuyer(target, self.flow, self.book, patience_s, fast=self.fast)
         return HttpBuyer(
             target, self.requests, self.book, patience_s, keep_alive=http.keep_alive,
             connect_timeout_s=http.connect_timeout_s, line=self.line,
         )  # fmt: skip
 
 
-def buyers_of(contract: Contract, line: MakeLine = HttpConnection) -> Buyers:
-    """Who makes the buyers of ``contract``, where they order over HTTP each with a ``line``.
+def buyers_of(contract: Contract, line: MakeLine = HttpConnection, *, fast: bool = False) -> Buyers:
+    """Who makes the buyers of ``contract``, where they order over HTTP each with a ``line``, else ``fast`` if they can.
 
     Raises:
         Untaggable: a statement that cannot carry a tag.
     """
     http = contract.place.http
     requests = compile_requests(http) if http is not None else ()
-    return Buyers(contract, compile_flow(contract.place), requests, AnswerBook(contract.answers), line)
+    return Buyers(contract, compile_flow(contract.place), requests, AnswerBook(contract.answers), line, fast)

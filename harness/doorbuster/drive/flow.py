@@ -53,7 +53,7 @@ def _call(name: str, sql: str) -> Call:
 
 def order_parameters(order: Order, attempt: int) -> dict[str, Any]:
     """The values of an order's named parameters, before they are turned into the types that a statement wants."""
-    return {name: value_of(order, attempt) for name, value_of in _OF_ORDER.items()}
+    return {name: find(order, attempt) for name, find in _OF_ORDER.items()}
 
 
 class Values:
@@ -96,13 +96,23 @@ class Arguments:
         return [make(order, attempt) for make in self._makers]
 
 
+def value_of(name: str) -> Callable[[Order, int], Any] | None:
+    """What an order's parameter ``name`` stands for at an attempt; None where it is none of an order's."""
+    return _OF_ORDER.get(name)
+
+
+def converter(kind: str) -> Callable[[Any], Any]:
+    """Makes a value what a type of the server's wants."""
+    return _CONVERTERS.get(kind, _same)
+
+
 def _maker(name: str, kind: str) -> Callable[[Order, int], Any]:
-    value_of, convert = _OF_ORDER[name], _CONVERTERS.get(kind)
+    find, convert = _OF_ORDER[name], _CONVERTERS.get(kind)
     if convert is None or (name in _TEXTS and kind in _TEXT_TYPES):
-        return value_of
+        return find
     if name in _DECIMALS and kind == "numeric":
         convert = Decimal
-    return lambda order, attempt: None if (value := value_of(order, attempt)) is None else convert(value)
+    return lambda order, attempt: None if (value := find(order, attempt)) is None else convert(value)
 
 
 def _product(order: Order, _: int) -> str | None:
@@ -176,7 +186,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
 
 
 def _converted(value: Any, kind: str) -> Any:
-    return value if value is None else _CONVERTERS.get(kind, _same)(value)
+    return value if value is None else converter(kind)(value)
 
 
 def _dumped(value: Any) -> str:
@@ -216,6 +226,19 @@ def lone_json(rows: Sequence[Any], types: Sequence[str]) -> Any | None:
         if isinstance(value, (dict, list)):
             return value
     return None
+
+
+def json_answer(texts: Sequence[str | None], column: str) -> Any:
+    """What rules look at, as :func:`answer_value` tells it, where rows of one ``column`` of JSON came as text."""
+    if not texts:
+        return None
+    value = _plain(texts[0], "json")
+    if isinstance(value, (dict, list)):
+        return value
+    columns = {column: value}
+    if len(texts) > 1 and column != "rows":
+        columns["rows"] = [{column: _plain(text, "json")} for text in texts]
+    return columns
 
 
 _decoder = json.JSONDecoder()

@@ -32,6 +32,10 @@ class Patience:
         if self._timer is None or self._loop is not loop:
             self._loop, self._timer = loop, loop.call_later(self._timeout_s, self._look)
 
+    def begin_again(self) -> None:
+        """Another attempt begins, in the same task and without leaving."""
+        self._deadline = time.monotonic() + self._timeout_s
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
         task, self._task = self._task, None
         if kind is None or not issubclass(kind, asyncio.CancelledError):

@@ -4,13 +4,17 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import asyncpg
 
-from doorbuster.config.answers import Answer, AnswerBook
-from doorbuster.drive.flow import Arguments, Call, Flow, Values, answer_value, lone_json
+from doorbuster.config.answers import Answer, AnswerBook, UnmatchedAnswer
+from doorbuster.drive.fast_lane import Told
+from doorbuster.drive.flow import Call, Flow, Values, answer_value, json_answer
+from doorbuster.drive.lent_line import LentConnection
 from doorbuster.drive.patience import Patience
+from doorbuster.drive.prepared import Prepared, prepared
 from doorbuster.drive.tagging import TAG_PARAMETER, TAG_SETTING
 from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
@@ -50,11 +54,8 @@ class AttemptEnd(NamedTuple):
     connect_us: int = 0
 
 
-@dataclass(slots=True)
-class _Prepared:
-    statement: Any
-    arguments: Arguments
-    result_types: tuple[str, ...]
+# Told how an attempt ended, says which order to try next, and the number of that attempt.
+Ended = Callable[[AttemptEnd], tuple[Order, int] | None]
 
 
 class _Lost(Exception):
@@ -69,14 +70,19 @@ class SqlBuyer:
     """
 
     def __init__(
-        self, target: Target, flow: Flow, book: AnswerBook, timeout_s: float, before_call: str | None = None
-    ) -> None:
-        """``before_call`` is a statement that goes before each call, over the same connection."""
+        self, target: Target, flow: Flow, book: AnswerBook, timeout_s: float, before_call: str | None = None, *,
+        fast: bool = False,
+    ) -> None:  # fmt: skip
+        """``before_call`` is a statement that goes before each call, over the same connection.
+
+        ``fast``: where an order is one statement and its answer JSON, it goes over a :class:`FastLane`.
+        """
+        self._is_fast = fast
         self._before_call = before_call
         self._flow = flow
         self._book = book
         self._connection: asyncpg.Connection | None = None
-        self._prepared: dict[str, _Prepared] = {}
+        self._prepared: dict[str, Prepared] = {}
         self._setters: dict[int, asyncpg.prepared_stmt.PreparedStatement] = {}  # by how many settings they make
         self._is_dead = False
         self._has_later_calls = len(flow.calls) + len(flow.compensate) > 1
@@ -136,6 +142,9 @@ class SqlBuyer:
 
     def close(self) -> None:
         """Drop the connection at once; nothing waits for an answer any more."""
+        for found in self._prepared.values():
+            if found.lane is not None:
+                found.lane.close()
         connection, self._connection, self._prepared, self._setters = self._connection, None, {}, {}
         if connection is not None:
             connection.terminate()
@@ -149,10 +158,23 @@ class SqlBuyer:
             UnmatchedAnswer: an answer that the contract does not know.
             KeyError, ValueError: a parameter without a value, or with one of the wrong type.
         """
+        return await self._attempt(order, attempt, known, None)
+
+    async def attempt_on(self, order: Order, attempt: int, ended: Ended) -> AttemptEnd:
+        """As :meth:`attempt`, one after the other for as long as ``ended`` says what is next; the end of the last one.
+
+        Where orders go over the fast lane: the next is on its way before anything else happens in the loop. ``ended``
+        is asked of plain answers only, and does nothing where it says None.
+        """
+        return await self._attempt(order, attempt, None, ended)
+
+    async def _attempt(
+        self, order: Order, attempt: int, known: Mapping[str, Any] | None, ended: Ended | None
+    ) -> AttemptEnd:
         self._connect_us = 0
         with self._patience:
             if self._only_call is not None and not known and not self._is_closed():
-                return await self._ask(self._only_call, order, attempt)
+                return await self._ask(self._only_call, order, attempt, ended)
             return await self._place(order, attempt, known)
         connecting, pid = self._when_dropped
         code = "connect_timeout" if connecting else "timeout"
@@ -162,21 +184,30 @@ class SqlBuyer:
         self._when_dropped = self._connection is None, self._pid()
         self.close()
 
-    async def _ask(self, call: Call, order: Order, attempt: int) -> AttemptEnd:
+    async def _ask(self, call: Call, order: Order, attempt: int, ended: Ended | None) -> AttemptEnd:
         """As :meth:`_place`, where ``call`` is all there is to it: a load does so thousands of times a second."""
         pid = self._server_pid
         try:
             try:
-                prepared = self._prepared.get(call.step) or await self._prepare(call)
-                rows = await prepared.statement.fetch(*prepared.arguments.of_order(order, attempt))
+                found = self._prepared.get(call.step) or await self._prepare(call)
+                go_on = None if ended is None else partial(self._next, call, found, ended)
+                value = await found.fetch(order, attempt, go_on)
             except TROUBLE as problem:
                 return self._told(self._refusal(call, problem), pid)
         except _Lost as lost:
             return self._lost(lost, pid)
-        value = lone_json(rows, prepared.result_types)
-        if value is None:
-            value, _ = answer_value(rows, prepared.result_types)
         return self._told(Answer(call.step, value), pid)
+
+    def _next(self, call: Call, found: Prepared, ended: Ended, told: Told) -> tuple[Order, int] | None:
+        """What to ask after this answer; None where the answer has to be dealt with at leisure."""
+        answer = Answer(call.step, json_answer(told, found.result_names[0]))
+        try:
+            end = self._end(answer, self._server_pid)
+        except UnmatchedAnswer:
+            return None
+        following = None if end.outcome is Outcome.UNKNOWN else ended(end)
+        self._patience.begin_again()
+        return following
 
     async def _place(self, order: Order, attempt: int, known: Mapping[str, Any] | None) -> AttemptEnd:
         values, pid = Values(order, attempt, known), None
@@ -184,6 +215,7 @@ class SqlBuyer:
             if self._is_closed():
                 await self._open()
             pid = self._server_pid
+            self._leave_the_lane()
             if self._sets_tag or self._of_the_order:
                 await self._set_of_the_order(values)
             if self._tell is not None:
@@ -204,10 +236,14 @@ class SqlBuyer:
 
     def _told(self, answer: Answer, pid: int | None) -> AttemptEnd:
         """The end of an attempt whose last answer is ``answer``."""
+        end = self._end(answer, pid)
+        if end.outcome is Outcome.UNKNOWN:
+            self.close()
+        return end
+
+    def _end(self, answer: Answer, pid: int | None) -> AttemptEnd:
         outcome = self._book.stops(answer) or self._book.classify(answer)
         order_id = self._book.order_id(answer) if outcome is Outcome.OK else None
-        if outcome is Outcome.UNKNOWN:
-            self.close()
         return AttemptEnd(outcome, order_id, answer.sqlstate, answer.message or None, pid, self._connect_us)
 
     async def _run_flow(self, values: Values) -> Answer:
@@ -224,7 +260,13 @@ class SqlBuyer:
     async def execute(self, sql: str) -> None:
         """Run a statement that is no part of an order over the buyer's connection; nothing where there is none."""
         if self._connection is not None:
+            self._leave_the_lane()
             await self._connection.execute(sql)
+
+    def _leave_the_lane(self) -> None:
+        for found in self._prepared.values():
+            if found.lane is not None:
+                found.lane.give_back()
 
     async def _set_of_the_order(self, values: Values) -> None:
         """Set what the session is to say of this very order, for the whole session: a pool would do the same."""
@@ -242,11 +284,11 @@ class SqlBuyer:
 
     async def _call(self, call: Call, values: Values) -> Answer:
         try:
-            prepared = self._prepared.get(call.step) or await self._prepare(call)
-            rows = await prepared.statement.fetch(*prepared.arguments.of(values))
+            found = self._prepared.get(call.step) or await self._prepare(call)
+            rows = await found.statement.fetch(*found.arguments.of(values))
         except TROUBLE as problem:
             return self._refusal(call, problem)
-        value, columns = answer_value(rows, prepared.result_types)
+        value, columns = answer_value(rows, found.result_types)
         if self._has_later_calls:
             values.learnt.update(columns)
         return Answer(call.step, value)
@@ -287,6 +329,7 @@ class SqlBuyer:
             self._connection = await asyncpg.connect(
                 host=target.host, port=target.port, user=target.user, password=target.password,
                 database=target.database, ssl=False, timeout=60, statement_cache_size=0,
+                connection_class=LentConnection if self._is_fast else asyncpg.Connection,
                 server_settings={"application_name": APPLICATION, **_of_the_session(target.settings)},
             )  # fmt: skip
         except ConnectionRefusedError as problem:
@@ -297,18 +340,15 @@ class SqlBuyer:
             self._connect_us += (time.monotonic_ns() - since_ns) // 1000
         self._server_pid = self._connection.get_server_pid()
 
-    async def _prepare(self, call: Call) -> _Prepared:
+    async def _prepare(self, call: Call) -> Prepared:
         found = self._prepared.get(call.step)
         if found is None:
             assert self._connection is not None
             # Without a name it would be parsed and planned for every order anew.
             name = f"doorbuster_{len(self._prepared) + 1}"
             statement = await self._connection.prepare(call.statement.sql, name=name)
-            found = _Prepared(
-                statement,
-                Arguments(call.statement.names, [t.name for t in statement.get_parameters()]),
-                tuple(a.type.name for a in statement.get_attributes()),
-            )
+            lent = self._connection if self._is_fast and call is self._only_call else None
+            found = prepared(statement, name, call.statement.names, lent)
             self._prepared[call.step] = found
         return found
 

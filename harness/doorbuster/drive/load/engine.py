@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -22,7 +23,7 @@ from doorbuster.drive.load.mixing import Mixer
 from doorbuster.drive.load.plan import PART_ORDERS, TRIES, Plan
 from doorbuster.drive.load.records import Records
 from doorbuster.drive.operations import Operations
-from doorbuster.drive.sql_buyer import AttemptEnd
+from doorbuster.drive.sql_buyer import AttemptEnd, SqlBuyer
 from doorbuster.drive.workload import BURST, CLOSED, Due, Orders, ShelfItem, burst_round, shelf, timetable
 from doorbuster.host.alarm import Alarm
 from doorbuster.host.clock import moment, now_us
@@ -42,16 +43,17 @@ class LoadEngine:
     """Runs a :class:`Plan`. All methods are for its loop's thread, unless they say otherwise.
 
     ``release`` is asked once every buyer is connected, and says when the shop opens, in microseconds of this machine's
-    wall clock; without it, in a moment. ``line`` is what buyers send requests over, where the shop is behind HTTP.
+    wall clock; without it, in a moment. ``line`` is what buyers send requests over, where the shop is behind HTTP;
+    those who call it themselves do so ``fast``, if they can.
     """
 
     def __init__(
         self, plan: Plan, on_done: Callable[[Done], None], release: Callable[[], Awaitable[int]] | None = None,
-        line: MakeLine = HttpConnection,
+        line: MakeLine = HttpConnection, *, fast: bool = True,
     ) -> None:  # fmt: skip
         self._plan = plan
         self._on_done = on_done
-        self._line = line
+        self._line, self._is_fast = line, fast
         self._release = release or _in_a_moment
         self._random = Random(plan.seed)
         # Think times and backoffs must not disturb which orders a seed gives.
@@ -108,7 +110,7 @@ class LoadEngine:
 
     async def _connect(self) -> None:
         plan = self._plan
-        make = buyers_of(plan.contract, self._line)
+        make = buyers_of(plan.contract, self._line, fast=self._is_fast)
         self._buyers = [make.at(plan.target) for _ in range(plan.workload.buyers)]
         await asyncio.gather(*(buyer.connect() for buyer in self._buyers))
 
@@ -213,10 +215,10 @@ class LoadEngine:
             )
 
     async def _closed(self) -> None:
-        orders, numbers = _drawn_ahead(closed_orders(self._plan, self._items)), self._numbers()
+        orders = zip(self._numbers(), _drawn_ahead(closed_orders(self._plan, self._items)), strict=False)
         loop, duration_s = asyncio.get_running_loop(), self._plan.workload.duration_s
         closing = None if duration_s is None else loop.call_later(duration_s, self.stop)
-        work = [asyncio.ensure_future(self._shop_until_stopped(n, orders, numbers)) for n in range(len(self._buyers))]
+        work = [asyncio.ensure_future(self._shop_until_stopped(n, orders)) for n in range(len(self._buyers))]
         try:
             await self._until_stopped(work)
             await self._drain(work)
@@ -229,10 +231,12 @@ class LoadEngine:
         mine, of = self._plan.share
         return count(self._plan.series * PART_ORDERS + mine + 1, of)
 
-    async def _shop_until_stopped(self, buyer: int, orders: Iterator[Order], numbers: Iterator[int]) -> None:
+    async def _shop_until_stopped(self, buyer: int, orders: Iterator[Numbered]) -> None:
         think_s = self._plan.workload.think_s
+        goes_on = think_s == 0 and self._mixer is None and not self._is_prepared_for
         while not self._stopping.is_set():
-            await self._place(buyer, next(numbers), Due(next(orders), CLOSED, None))
+            number, due = next(orders)
+            await self._place(buyer, number, due, orders if goes_on else None)
             if think_s > 0:
                 await self._think(self._jitter.uniform(0.5, 1.5) * think_s)
 
@@ -257,24 +261,23 @@ class LoadEngine:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
 
-    async def _place(self, buyer: int, number: int, due: Due) -> None:
-        """Place one order, with retries as the shop's client makes them."""
-        rules = self._rules
-        started_us, started_ns = began = moment()
+    async def _place(self, buyer: int, number: int, due: Due, more: Iterator[Numbered] | None = None) -> None:
+        """Place one order, with retries as the shop's client makes them; and after it the next ones of ``more``, for as
+        long as the one before needed no retry.
+        """
+        one, rules = _UnderWay(buyer, number, due, moment()), self._rules
         if self._is_prepared_for:
             if not await self._backstage.has_prepared(due.order):
                 return
-            began = moment()
-        self._records.request(due, self._due_us(due), started_us)
-        try_no = 1
-        end, ended_ns = await self._attempt(buyer, number, due, try_no, began)
-        while end.outcome in rules.retry and try_no < rules.attempts:
-            await self._back_off(try_no)
-            try_no += 1
-            end, ended_ns = await self._attempt(buyer, number, due, try_no, moment())
-        since_s = started_ns / 1e9 if due.due_s is None else self._start_monotonic + due.due_s
-        self.outcomes[end.outcome] += 1
-        self._on_done(Done(end.outcome, (ended_ns / 1e9 - since_s) * 1000, due.phase))
+            one.invoked = moment()
+        self._records.request(due, self._due_us(due), one.started[0])
+        end = await self._attempt(one, more)
+        while end.outcome in rules.retry and one.try_no < rules.attempts:
+            await self._back_off(one.try_no)
+            one.try_no += 1
+            one.invoked = moment()
+            end = await self._attempt(one)
+        self._count(one, end)
         if self._mixer is not None and end.outcome is Outcome.OK:
             await self._mixer.after(buyer, due.order, end.order_id)
 
@@ -282,29 +285,49 @@ class LoadEngine:
         first, most = BACKOFF_S
         await asyncio.sleep(self._jitter.uniform(0.5, 1.0) * min(most, first * 2**try_no))
 
-    async def _attempt(
-        self, buyer: int, number: int, due: Due, try_no: int, invoked: tuple[int, int]
-    ) -> tuple[AttemptEnd, int]:
-        """How an attempt that is ``invoked`` now, by both clocks, ended, and when by the monotonic one."""
-        attempt = number * TRIES + try_no
+    async def _attempt(self, one: "_UnderWay", more: Iterator[Numbered] | None = None) -> AttemptEnd:
+        """How an attempt ended that is invoked now; with ``more``, that at the last order that was gone on to."""
+        buyer = self._buyers[one.buyer]
         try:
-            end = await self._buyers[buyer].attempt(due.order, attempt)
-            returned_us, ended_ns = moment()
+            if more is not None and isinstance(buyer, SqlBuyer):
+                end = await buyer.attempt_on(one.due.order, one.attempt, partial(self._go_on, one, more))
+            else:
+                end = await buyer.attempt(one.due.order, one.attempt)
+            returned = moment()
         except asyncio.CancelledError:  # the harness stops: the attempt stays without an answer, and never ends
-            stopped = AttemptEnd(Outcome.UNKNOWN, code="stopped")
-            self._record(buyer, attempt, due, try_no, invoked, (None, time.monotonic_ns()), stopped)
+            self._record(one, (None, time.monotonic_ns()), AttemptEnd(Outcome.UNKNOWN, code="stopped"))
             raise
-        self._record(buyer, attempt, due, try_no, invoked, (returned_us, ended_ns), end)
-        return end, ended_ns
+        self._record(one, returned, end)
+        return end
 
-    def _record(
-        self, buyer: int, attempt: int, due: Due, try_no: int, invoked: tuple[int, int],
-        returned: tuple[int | None, int], end: AttemptEnd,
-    ) -> None:  # fmt: skip
-        invoked_us, invoked_ns = invoked
-        returned_us, ended_ns = returned
-        due_us, took_us = self._due_us(due), (ended_ns - invoked_ns) // 1000
-        self._records.attempt(attempt, due, due_us, try_no, buyer, invoked_us, returned_us, took_us, end)
+    def _go_on(self, one: "_UnderWay", more: Iterator[Numbered], end: AttemptEnd) -> tuple[Order, int] | None:
+        """Take up the next order, where the last one's first attempt ended it and the shop is open.
+
+        Called where the answer is read: a turn of the loop and a task's for each order would cost a tenth of it.
+        """
+        if end.outcome in self._rules.retry or self._stopping.is_set():
+            return None
+        self._record(one, moment(), end)
+        self._count(one, end)
+        one.number, one.due = next(more)
+        one.started = one.invoked = moment()
+        self._records.request(one.due, None, one.started[0])
+        return one.due.order, one.attempt
+
+    def _record(self, one: "_UnderWay", returned: tuple[int | None, int], end: AttemptEnd) -> None:
+        """Write down how an attempt ended, and when by both clocks."""
+        (invoked_us, invoked_ns), (returned_us, one.ended_ns) = one.invoked, returned
+        took_us = (one.ended_ns - invoked_ns) // 1000
+        self._records.attempt(
+            one.attempt, one.due, self._due_us(one.due), one.try_no, one.buyer, invoked_us, returned_us, took_us, end
+        )
+
+    def _count(self, one: "_UnderWay", end: AttemptEnd) -> None:
+        """An order has had its final answer."""
+        due_s = one.due.due_s
+        since_s = one.started[1] / 1e9 if due_s is None else self._start_monotonic + due_s
+        self.outcomes[end.outcome] += 1
+        self._on_done(Done(end.outcome, (one.ended_ns / 1e9 - since_s) * 1000, one.due.phase))
 
     def _due_us(self, due: Due) -> int | None:
         return None if due.due_s is None else self._start_us + int(due.due_s * 1e6)
@@ -321,10 +344,26 @@ async def _in_a_moment() -> int:
     return now_us() + int(LEAD_S * 1e6)
 
 
-def _drawn_ahead(orders: Orders) -> Iterator[Order]:
+def _drawn_ahead(orders: Orders) -> Iterator[Due]:
     """Many at once, which costs half as much as each between other things; they are the same ones."""
     while True:
-        yield from [orders.next() for _ in range(AT_ONCE)]
+        yield from [Due(orders.next(), CLOSED, None) for _ in range(AT_ONCE)]
+
+
+class _UnderWay:
+    """An order that a buyer has taken up, and his present attempt at it; instants are of both clocks."""
+
+    __slots__ = ("buyer", "due", "ended_ns", "invoked", "number", "started", "try_no")
+
+    def __init__(self, buyer: int, number: int, due: Due, started: tuple[int, int]) -> None:
+        self.buyer, self.number, self.due, self.try_no = buyer, number, due, 1
+        self.started = self.invoked = started
+        self.ended_ns = 0
+
+    @property
+    def attempt(self) -> int:
+        """Its number."""
+        return self.number * TRIES + self.try_no
 
 
 def closed_orders(plan: Plan, items: Sequence[ShelfItem]) -> Orders:

@@ -39,9 +39,9 @@ class Records:
         if connect_us:
             self._connects.append([attempt, key, connect_us])
         if code is None and message is None:  # as nearly all
-            when = f"{_text(due_us)},{invoked_us},{_text(returned_us)},{duration_us}"
-            told = f"{outcome},{_text(order_id)},,,{_text(pid)}"
-            if self._attempts.put(f"{attempt},{key},{try_no},{buyer},{due.phase},{when},{told}"):
+            when = f"{'' if due_us is None else due_us},{invoked_us},{'' if returned_us is None else returned_us}"
+            told = f"{outcome},{'' if order_id is None else order_id},,,{'' if pid is None else pid}"
+            if self._attempts.put(f"{attempt},{key},{try_no},{buyer},{due.phase},{when},{duration_us},{told}"):
                 return
         self._attempts.append([
             attempt, key, try_no, buyer, due.phase, due_us, invoked_us, returned_us, duration_us, outcome.value,
@@ -60,13 +60,10 @@ def write_request(
     """Write down what a buyer wants; without ``started_us`` nobody ever began to ask for it."""
     order, phase, _ = due
     key = order.order_key
-    when = f"{_text(due_us)},{_text(started_us)}"
+    when = f"{'' if due_us is None else due_us},{'' if started_us is None else started_us}"
     if not requests.put(f"{key},{order.customer},{order.total},{order.order_class},{phase},{when}"):
         requests.append([key, order.customer, order.total, order.order_class, phase, due_us, started_us])
     for number, (product, quantity, price) in enumerate(order.lines):
         if not lines.put(f"{key},{number},{product},{quantity},{price}"):
             lines.append([key, number, product, quantity, price])
 
-
-def _text(value: int | str | None) -> int | str:
-    return "" if value is None else value
