@@ -10,6 +10,7 @@ from random import Random
 
 import asyncpg
 
+from doorbuster.drive.backoff import pause_s
 from doorbuster.drive.backstage import Backstage, StatementFailed, connect
 from doorbuster.drive.buyer import Buyer, buyers_of
 from doorbuster.drive.history import History, Met
@@ -65,6 +66,7 @@ class CrashLoad:
         self._recovery_s = recovery_s
         self._stock_table = stock_table
         self._random = Random(seed)
+        self._jitter = Random(seed)  # of its own: pauses must not change which orders a seed gives
         self._make = buyers_of(contract)
         self._any_session = f"select pid from pg_stat_activity where {sessions_of(contract)}"
         self._backstage = Backstage(contract, target)
@@ -259,7 +261,7 @@ class CrashLoad:
         for try_no in range(2, rules.attempts + 1):
             if end.outcome not in rules.retry:
                 break
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(pause_s(try_no - 1, self._jitter))
             await self._up.wait()
             if buyer.is_dead:
                 buyer = self._alive(buyer_no)

@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from doorbuster.drive import backstage
+from doorbuster.drive.backoff import pause_s
 from doorbuster.drive.backstage import Backstage
 from doorbuster.drive.buyer import Buyer, buyers_of
 from doorbuster.drive.cut.places import Place
@@ -26,7 +27,6 @@ from doorbuster.network.relay import HOST, Hold, Relay, relay
 from doorbuster.network.wire import Conversation, parse_conversation
 
 CLEAN = "clean"
-RETRY_PAUSE_S = 0.02
 OUTLAST_S = 0.2  # how much longer a stall lasts than the buyer's patience
 GONE_S = 10.0
 
@@ -73,6 +73,7 @@ class CutDriver:
         self._plain = plain
         self._history = history
         self._random = Random(seed)
+        self._jitter = Random(seed)  # of its own: pauses must not change which orders a seed gives
         self._make = buyers_of(contract)
         self._backstage = Backstage(contract, plain)
         self.outcomes: Counter[str] = Counter()
@@ -187,7 +188,7 @@ class CutDriver:
             if end.outcome not in rules.retry:
                 break
             if try_no > 2:
-                await asyncio.sleep(RETRY_PAUSE_S)
+                await asyncio.sleep(pause_s(try_no - 1, self._jitter))
             end = last = await self._history.attempt(buyer, order, number, try_no, phase, worker)
             self.outcomes[end.outcome] += 1
         return last

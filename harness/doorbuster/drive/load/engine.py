@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from doorbuster.drive.backoff import pause_s
 from doorbuster.drive.backstage import Backstage
 from doorbuster.drive.buyer import Buyer, buyers_of
 from doorbuster.drive.http.connection import HttpConnection, MakeLine
@@ -33,7 +34,6 @@ from doorbuster.model.rates import expected_orders
 
 LEAD_S = 0.3
 FLUSH_S = 0.25
-BACKOFF_S = (0.02, 0.5)
 # Dispatching a crowd that is due at one instant must not keep answers waiting: so many, then the loop goes on.
 AT_ONCE = 64
 Numbered = tuple[int, Due]
@@ -273,17 +273,13 @@ class LoadEngine:
         self._records.request(due, self._due_us(due), one.started[0])
         end = await self._attempt(one, more)
         while end.outcome in rules.retry and one.try_no < rules.attempts:
-            await self._back_off(one.try_no)
+            await asyncio.sleep(pause_s(one.try_no, self._jitter))
             one.try_no += 1
             one.invoked = moment()
             end = await self._attempt(one)
         self._count(one, end)
         if self._mixer is not None and end.outcome is Outcome.OK:
             await self._mixer.after(buyer, due.order, end.order_id)
-
-    async def _back_off(self, try_no: int) -> None:
-        first, most = BACKOFF_S
-        await asyncio.sleep(self._jitter.uniform(0.5, 1.0) * min(most, first * 2**try_no))
 
     async def _attempt(self, one: "_UnderWay", more: Iterator[Numbered] | None = None) -> AttemptEnd:
         """How an attempt ended that is invoked now; with ``more``, that at the last order that was gone on to."""
