@@ -1,6 +1,7 @@
 """Every correct function through the quick set, again and again: is there ever a false alarm?
 
     python -m benchmarks.soundness_campaign --out FILE [--minutes 10] [--runs N] [--pressure N] [--fsync]
+                                            [--isolation LEVEL]
 
 Resumable: each run is a line of JSON that is added to FILE, and the function and level with the fewest runs there come
 next. Each run has a seed and a number of buyers (2 to 64) of its own. ``--pressure`` keeps so many processes busy
@@ -43,8 +44,12 @@ def main() -> int:
     parser.add_argument("--set", default="quick", dest="chosen", choices=["quick", "gate", "full"])
     parser.add_argument("--pressure", type=int, default=0)
     parser.add_argument("--fsync", action="store_true")
+    parser.add_argument("--isolation", help="only at this level")
     options = parser.parse_args()
     tasks = library_tasks(offer(options.chosen), 0, ["correct"])
+    tasks = [task for task in tasks if options.isolation in (None, task.isolation)]
+    if not tasks:
+        parser.error(f"no correct function is tried at {options.isolation!r}")
     deadline = time.monotonic() + 60 * options.minutes
     with interrupts() as asked, pressure(options.pressure):
         try:
