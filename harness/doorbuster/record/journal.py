@@ -11,6 +11,7 @@ from doorbuster.record.tables import JOURNALS
 # A row must stay one line, so that a torn tail is what follows the last line end; NUL is not for CSV.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _BUFFER_BYTES = 1 << 16
+_KEPT_LINES = 500
 _TEXT_LIMIT = 2000
 
 
@@ -25,6 +26,7 @@ class Journal:
         self._commas = self._columns - 1
         self._file = (folder / f"{table}.{part}.csv").open("w", encoding="utf-8", newline="", buffering=_BUFFER_BYTES)
         self._write = csv.writer(self._file, lineterminator="\n").writerow
+        self._kept: list[str] = []
 
     def append(self, row: Sequence[Any]) -> None:
         """Add a row, in the order of the table's columns; None is NULL."""
@@ -32,6 +34,7 @@ class Journal:
             raise ValueError(f"a row of {len(row)} values for {self._columns} columns")
         line = ",".join(["" if value is None else value if type(value) is str else str(value) for value in row])
         if not self.put(line):
+            self._write_kept()
             self._write([_one_line(value) if isinstance(value, str) else value for value in row])
 
     def put(self, line: str) -> bool:
@@ -41,18 +44,29 @@ class Journal:
         """
         # Nearly every row needs no quotes; whether one does is seen faster in the whole of it than in each value.
         if line.isprintable() and '"' not in line and line.count(",") == self._commas and len(line) <= _TEXT_LIMIT:
-            self._file.write(line + "\n")
+            self._kept.append(line)
+            if len(self._kept) >= _KEPT_LINES:
+                self._write_kept()
             return True
         return False
 
+    def _write_kept(self) -> None:
+        """Many lines at once: to write each by itself costs as much as to look whether it can stay as it is."""
+        if self._kept:
+            self._kept.append("")
+            self._file.write("\n".join(self._kept))
+            self._kept = []
+
     def flush(self) -> None:
         """Hand what is buffered to the operating system, which keeps it even if this process is killed."""
+        self._write_kept()
         self._file.flush()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._write_kept()
         self._file.close()
 
 

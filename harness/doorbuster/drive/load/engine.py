@@ -265,7 +265,7 @@ class LoadEngine:
         """Place one order, with retries as the shop's client makes them; and after it the next ones of ``more``, for as
         long as the one before needed no retry.
         """
-        one, rules = _UnderWay(buyer, number, due, moment()), self._rules
+        one, rules = _UnderWay(buyer, number, due), self._rules
         if self._is_prepared_for:
             if not await self._backstage.has_prepared(due.order):
                 return
@@ -274,8 +274,7 @@ class LoadEngine:
         end = await self._attempt(one, more)
         while end.outcome in rules.retry and one.try_no < rules.attempts:
             await asyncio.sleep(pause_s(one.try_no, self._jitter))
-            one.try_no += 1
-            one.invoked = moment()
+            one.try_again()
             end = await self._attempt(one)
         self._count(one, end)
         if self._mixer is not None and end.outcome is Outcome.OK:
@@ -305,8 +304,7 @@ class LoadEngine:
             return None
         self._record(one, moment(), end)
         self._count(one, end)
-        one.number, one.due = next(more)
-        one.started = one.invoked = moment()
+        one.take_up(*next(more))
         self._records.request(one.due, None, one.started[0])
         return one.due.order, one.attempt
 
@@ -347,19 +345,25 @@ def _drawn_ahead(orders: Orders) -> Iterator[Due]:
 
 
 class _UnderWay:
-    """An order that a buyer has taken up, and his present attempt at it; instants are of both clocks."""
+    """An order that a buyer has taken up, and his present attempt at it, by its number; instants are of both clocks."""
 
-    __slots__ = ("buyer", "due", "ended_ns", "invoked", "number", "started", "try_no")
+    __slots__ = ("attempt", "buyer", "due", "ended_ns", "invoked", "started", "try_no")
 
-    def __init__(self, buyer: int, number: int, due: Due, started: tuple[int, int]) -> None:
-        self.buyer, self.number, self.due, self.try_no = buyer, number, due, 1
-        self.started = self.invoked = started
+    def __init__(self, buyer: int, number: int, due: Due) -> None:
+        self.buyer = buyer
         self.ended_ns = 0
+        self.take_up(number, due)
 
-    @property
-    def attempt(self) -> int:
-        """Its number."""
-        return self.number * TRIES + self.try_no
+    def take_up(self, number: int, due: Due) -> None:
+        """Begin with an order, now."""
+        self.due, self.try_no, self.attempt = due, 1, number * TRIES + 1
+        self.started = self.invoked = moment()
+
+    def try_again(self) -> None:
+        """Begin another attempt at it, now."""
+        self.try_no += 1
+        self.attempt += 1
+        self.invoked = moment()
 
 
 def closed_orders(plan: Plan, items: Sequence[ShelfItem]) -> Orders:
