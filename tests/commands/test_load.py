@@ -67,6 +67,7 @@ def test_a_master_has_no_worker_of_its_own_unless_it_is_said(asked: Any) -> None
     words = "--master --expect-workers 3 --bind 10.0.0.5 --master-port 5999"
     assert asked(words)[1] == Distribution(processes=0, guests=3, bind="10.0.0.5", port=5999)
     assert asked(f"{words} --processes 2")[1].workers == 5
+    assert asked(f"{words} --wait-for-workers 7")[1].patience_s == 7
 
 
 @pytest.mark.parametrize(

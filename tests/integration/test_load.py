@@ -218,6 +218,15 @@ def test_two_workers_on_two_networks_ship_their_histories_to_one_verdict(tmp_pat
     assert (scenario.verdict, scenario.orders) == (Verdict.PASS, 240)
 
 
+def test_workers_who_do_not_come_are_not_waited_for_without_end(tmp_path: Path) -> None:
+    result = load(tmp_path, spread=Distribution(processes=1, guests=1, port=free_port(), patience_s=3))
+    assert result.exit_code == 3
+    assert result.error is not None
+    assert "1 of 2 workers have come within 3 s" in result.error
+    assert "doorbuster load --worker --master-host 127.0.0.1 --master-port" in result.error
+    assert "--wait-for-workers" in result.error
+
+
 def test_a_burst_is_not_spread(tmp_path: Path) -> None:
     content = {
         "name": "burst", "kind": "load", "description": "A test.",

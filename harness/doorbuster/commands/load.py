@@ -11,7 +11,7 @@ from doorbuster.commands.running import run_job, running_options
 from doorbuster.drive.load.launch import locust_arguments, worker_arguments
 from doorbuster.engine.loading import job_of
 from doorbuster.host.ports import free_port
-from doorbuster.model.distribution import LOOPBACK, Distribution
+from doorbuster.model.distribution import LOOPBACK, PATIENCE_S, Distribution
 from doorbuster.model.scenario import Profile
 
 PORT = 5557  # Locust's own
@@ -84,6 +84,9 @@ Only networks that you trust: nothing between them is encrypted, and the plan ho
 @click.option("--master", is_flag=True, help="Wait for workers of other machines, too.")
 @click.option("--expect-workers", type=click.IntRange(1), default=1, show_default=True,
               help="With --master: how many. --processes says how many more run here, by default none.")  # fmt: skip
+@click.option("--wait-for-workers", "patience_s", type=click.FloatRange(0, min_open=True), default=PATIENCE_S,
+              show_default=True, metavar="SECONDS",
+              help="With --master: how long; if one is missing then, there is no load.")  # fmt: skip
 @click.option("--bind", default=LOOPBACK, show_default=True, metavar="ADDRESS",
               help="With --master: where workers reach it, and the shop's proxy.")  # fmt: skip
 @click.option("--master-port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="Locust's port.")
@@ -121,8 +124,8 @@ def _check(options: dict[str, Any], given: set[str]) -> None:
         raise click.UsageError("--think goes with --closed")
     if options["skew"] is not None and options["hot"] is not None:
         raise click.UsageError("--zipf and --hot exclude each other")
-    if not options["master"] and given & {"bind", "expect_workers"}:
-        raise click.UsageError("--bind and --expect-workers go with --master")
+    if not options["master"] and given & {"bind", "expect_workers", "patience_s"}:
+        raise click.UsageError("--bind, --expect-workers and --wait-for-workers go with --master")
 
 
 def _spread(options: dict[str, Any], given: set[str]) -> Distribution:
@@ -130,7 +133,9 @@ def _spread(options: dict[str, Any], given: set[str]) -> Distribution:
         return Distribution(processes=options["processes"], direct=options["direct"])
     processes = options["processes"] if "processes" in given else 0
     port = options["master_port"] or free_port()
-    return Distribution(processes, options["expect_workers"], options["bind"], port, options["direct"])
+    return Distribution(
+        processes, options["expect_workers"], options["bind"], port, options["direct"], options["patience_s"]
+    )
 
 
 def scenario_of(options: dict[str, Any]) -> dict[str, Any]:

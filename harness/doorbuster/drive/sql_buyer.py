@@ -19,6 +19,7 @@ from doorbuster.drive.tagging import TAG_PARAMETER, TAG_SETTING
 from doorbuster.model.order import Order
 from doorbuster.model.outcome import Outcome
 from doorbuster.postgres.connect import TROUBLE
+from doorbuster.postgres.errors import NoConnection
 
 APPLICATION = "doorbuster buyer"
 _OF_THE_ORDER = re.compile(r":(customer|order_key|attempt)\b")
@@ -99,9 +100,13 @@ class SqlBuyer:
 
         Raises:
             asyncpg.PostgresError: a statement that the server does not take.
-            OSError: no connection.
+            NoConnection: the server is not there, or refuses.
         """
-        await self._open()
+        try:
+            await self._open()
+        except _Lost as lost:
+            (code, message), target = lost.args, self._target
+            raise NoConnection(f"no connection to {target.host}:{target.port}: {message} ({code})") from None
         for call in self._flow.calls:
             await self._prepare(call)
         if told := len(self._of_the_order) + self._sets_tag:

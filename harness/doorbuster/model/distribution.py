@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
+# Machines that install what they need first take minutes.
+PATIENCE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +12,8 @@ class Distribution:
     """``processes`` workers on this machine, and ``guests`` that come from elsewhere to ``bind``:``port``.
 
     One process and no guest is no distribution at all; with guests there may be no process here. ``direct``: buyers
-    connect to the server itself, without the proxy in between. ``port`` 0 is any.
+    connect to the server itself, without the proxy in between. ``port`` 0 is any. Who has not come within
+    ``patience_s`` seconds is not waited for: then there is no load.
     """
 
     processes: int = 1
@@ -18,6 +21,7 @@ class Distribution:
     bind: str = LOOPBACK
     port: int = 0
     direct: bool = False
+    patience_s: float = PATIENCE_S
 
     @property
     def is_spread(self) -> bool:

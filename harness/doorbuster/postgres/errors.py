@@ -11,3 +11,7 @@ class NoPostgres(PostgresError):
 
 class ServerError(PostgresError):
     """The server did not start, or has gone; the message ends with its log's last lines."""
+
+
+class NoConnection(PostgresError, OSError):
+    """The server cannot be reached by a buyer where it must be; the message says where, and what it said."""

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -49,7 +50,10 @@ class Driver:
         reader: asyncio.StreamReader,
         log: Path,
         workers: Sequence[tuple[asyncio.subprocess.Process, Path]] = (),
+        spread: Distribution = ALONE,
     ) -> None:
+        self._spread = spread
+        self._waiting_since: float | None = None
         self._process = process
         self._reader = reader
         self._log = log
@@ -70,7 +74,8 @@ class Driver:
         """What the engine reports, until it has finished.
 
         Raises:
-            DriverFailed: the process ended before its engine had finished, its engine failed, or it has fallen silent.
+            DriverFailed: the process ended before its engine had finished, its engine failed, it has fallen silent, or
+                workers have not come.
         """
         has_started = False
         while line := await self._within(self._reader.readline()):
@@ -78,6 +83,8 @@ class Driver:
             has_started = has_started or event["event"] == "started"
             if not has_started:
                 self._check_workers()
+            if event["event"] == "waiting":
+                self._check_patience(event["have"])
             if event["event"] == "finished":
                 if event["failure"]:
                     raise DriverFailed(event["failure"])
@@ -92,6 +99,18 @@ class Driver:
         for number, (worker, log) in enumerate(self._workers):
             if worker.returncode is not None:
                 raise DriverFailed(f"worker {number} ended with code {worker.returncode}: {_tail(log)}")
+
+    def _check_patience(self, have: int) -> None:
+        """So many workers have come; the others are not waited for without end."""
+        spread, now_s = self._spread, asyncio.get_running_loop().time()
+        self._waiting_since = now_s if self._waiting_since is None else self._waiting_since
+        if now_s - self._waiting_since < spread.patience_s:
+            return
+        raise DriverFailed(
+            f"{have} of {spread.workers} workers have come within {spread.patience_s:g} s. Start the others where they "
+            f"can reach {spread.bind} (--bind), with 'doorbuster load --worker --master-host {spread.bind} "
+            f"--master-port {spread.port}', expect fewer (--expect-workers), or wait longer (--wait-for-workers)"
+        )
 
     async def _within(self, work: Awaitable[T]) -> T:
         try:
@@ -135,7 +154,7 @@ async def locust(
         for number in range(spread.processes if spread.is_spread else 0):
             worker_log = folder / f"locust-worker-{number}.log"
             workers.append((await start(worker_arguments(LOOPBACK, port), worker_log, dict(os.environ)), worker_log))
-        yield Driver(process, await _reader(read), log, workers)
+        yield Driver(process, await _reader(read), log, workers, replace(spread, port=port))
 
 
 @asynccontextmanager
