@@ -3,9 +3,12 @@
 One key in twenty wants a scarce product, of which half are told "sold out"; one in 33 loses its first answer, although
 its order was committed, and is given that order again; one in four has two lines. The rows are those that the log would
 show.
+
+    python -m benchmarks.synthetic FOLDER ATTEMPTS      one with its events, as the judge makes them of the log
 """
 
 import json
+import sys
 from pathlib import Path
 
 import duckdb
@@ -200,3 +203,16 @@ def _write_facts(folder: Path) -> None:
     facts = {"seed": 1, "start_us": START_US, "duration_s": 1.0, "unobservable": None}
     (folder / FACTS).write_text(json.dumps(facts))
     save_catalogue(CATALOGUE, folder / "catalogue.json")
+
+
+def main() -> None:
+    """Make the run that the arguments ask for."""
+    folder, attempts = Path(sys.argv[1]), int(sys.argv[2])
+    write_history(folder, attempts)
+    write_events(folder)
+    write_no_changes(folder)
+    (folder / "making.duckdb").unlink()
+
+
+if __name__ == "__main__":
+    main()
