@@ -47,6 +47,7 @@ from benchmarks.synthetic import (
     PLENTY,
     PLENTY_UNITS,
     SCARCE_UNITS,
+    make_apart,
     write_changes,
     write_events,
     write_history,
@@ -97,8 +98,7 @@ def measure(attempts: int) -> dict[str, Any]:
     """Make a run of this size and judge it; raises RuntimeError where something does not hold."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "run"
-        # In a process of its own: what making takes is not what judging takes.
-        subprocess.run([sys.executable, "-m", "benchmarks.synthetic", folder, str(attempts)], check=True)
+        make_apart(folder, attempts, "events")
         with open_run(folder) as connection:
             for table in EVENTS:
                 path = folder / "events" / f"{table}.parquet"

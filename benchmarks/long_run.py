@@ -41,7 +41,7 @@ from doorbuster.report.registry import ReportSettings, all_reports
 
 from benchmarks.figure import Figure, figure
 from benchmarks.memory import peak_mb
-from benchmarks.synthetic import write_changes, write_history
+from benchmarks.synthetic import make_apart
 
 CONTRACT = "scenarios/contracts/create_order_with_inventory.toml"
 HOUR = 3600 * 2000
@@ -108,9 +108,7 @@ def hour(folder: Path, orders: int) -> float:
 
 def recorded(folder: Path, attempts: int) -> None:
     """A scenario's folder with about so many attempts, written by the recorder, sealed."""
-    write_history(folder, attempts)
-    write_changes(folder)
-    (folder / "making.duckdb").unlink()
+    make_apart(folder, attempts, "changes")
     shutil.rmtree(folder / "spill", ignore_errors=True)
     with duckdb.connect(config={"memory_limit": "500MB", "temp_directory": str(folder / "spill")}) as db:
         for table in _RECORDED:

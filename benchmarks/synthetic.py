@@ -4,10 +4,12 @@ One key in twenty wants a scarce product, of which half are told "sold out"; one
 its order was committed, and is given that order again; one in four has two lines. The rows are those that the log would
 show.
 
-    python -m benchmarks.synthetic FOLDER ATTEMPTS      one with its events, as the judge makes them of the log
+    python -m benchmarks.synthetic FOLDER ATTEMPTS events     one with what the judge makes of its log
+    python -m benchmarks.synthetic FOLDER ATTEMPTS changes    one with its log
 """
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -205,12 +207,20 @@ def _write_facts(folder: Path) -> None:
     save_catalogue(CATALOGUE, folder / "catalogue.json")
 
 
+def make_apart(folder: Path, attempts: int, what: str) -> None:
+    """Make a run with its ``events`` or ``changes`` in a process of its own, whose memory is not the caller's."""
+    subprocess.run([sys.executable, "-m", "benchmarks.synthetic", str(folder), str(attempts), what], check=True)
+
+
 def main() -> None:
     """Make the run that the arguments ask for."""
-    folder, attempts = Path(sys.argv[1]), int(sys.argv[2])
+    folder, attempts, what = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     write_history(folder, attempts)
-    write_events(folder)
-    write_no_changes(folder)
+    if what == "events":
+        write_events(folder)
+        write_no_changes(folder)
+    else:
+        write_changes(folder)
     (folder / "making.duckdb").unlink()
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from doorbuster.config.answers import Answer, AnswerBook, UnmatchedAnswer
-from doorbuster.drive.fast_lane import Told
+from doorbuster.drive.fast_lane import FastLane, Told
 from doorbuster.drive.flow import Call, Flow, Values, answer_value, json_answer
 from doorbuster.drive.lent_line import LentConnection
 from doorbuster.drive.patience import Patience
@@ -147,9 +147,8 @@ class SqlBuyer:
 
     def close(self) -> None:
         """Drop the connection at once; nothing waits for an answer any more."""
-        for found in self._prepared.values():
-            if found.lane is not None:
-                found.lane.close()
+        for lane in self._lanes():
+            lane.close()
         connection, self._connection, self._prepared, self._setters = self._connection, None, {}, {}
         if connection is not None:
             connection.terminate()
@@ -269,9 +268,11 @@ class SqlBuyer:
             await self._connection.execute(sql)
 
     def _leave_the_lane(self) -> None:
-        for found in self._prepared.values():
-            if found.lane is not None:
-                found.lane.give_back()
+        for lane in self._lanes():
+            lane.give_back()
+
+    def _lanes(self) -> list[FastLane]:
+        return [found.lane for found in self._prepared.values() if found.lane is not None]
 
     async def _set_of_the_order(self, values: Values) -> None:
         """Set what the session is to say of this very order, for the whole session: a pool would do the same."""
