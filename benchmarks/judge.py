@@ -83,14 +83,14 @@ def judged(connection: duckdb.DuckDBPyConnection, events: Path) -> list[CheckRes
     """Load the events in ``events`` into an opened run, and run every check that rests on the log."""
     for table in EVENTS:
         connection.execute(f"create table {table} as from read_parquet({quoted(events / f'{table}.parquet')})")
-    return checked(connection)
+    return checked(connection, contract())
 
 
-def checked(connection: duckdb.DuckDBPyConnection) -> list[CheckResult]:
+def checked(connection: duckdb.DuckDBPyConnection, shop: Contract) -> list[CheckResult]:
     """From the events to the results of the checks."""
-    create_canonical(connection, contract(), ["deadlock"])
+    create_canonical(connection, shop, ["deadlock"])
     connection.execute(THRESHOLDS)
-    ground = Ground(has_mappings(contract()), blind_spots(connection))
+    ground = Ground(has_mappings(shop), blind_spots(connection))
     return run_checks(connection, standard_checks().values(), Policy(require=(), off=(), warn=()), ground)
 
 
@@ -104,8 +104,9 @@ def measure(attempts: int) -> dict[str, Any]:
                 path = folder / "events" / f"{table}.parquet"
                 kind = "table" if fits_in_memory(connection, path) else "view"
                 connection.execute(f"create {kind} {table} as from read_parquet({quoted(path)})")
+            shop = contract()
             began = time.monotonic()
-            results = checked(connection)
+            results = checked(connection, shop)
             seconds = time.monotonic() - began
             number = connection.execute("select count(*) from attempts").fetchone()
     if broken := [r.name for r in results if r.status in (CheckStatus.VIOLATED, CheckStatus.UNOBSERVABLE)]:

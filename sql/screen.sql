@@ -12,11 +12,16 @@
 
 -- part: the stretch of buyers
 -- From the first to the last transaction of a buyer there is hardly ever one of somebody else.
-set variable first_commit = (select min(commit) from commits where attempt is not null and tag is null);
-set variable last_commit = (select max(commit) from commits where attempt is not null and tag is null);
+create table rest.stretch as
+select min(commit) filter (not is_other) as first_commit, max(commit) filter (not is_other) as last_commit,
+       list(commit) filter (is_other) as others
+from (select commit, tag is not null or attempt is null or attempt in (select operation from operations) as is_other
+      from commits);
+set variable first_commit = (select first_commit from rest.stretch);
+set variable last_commit = (select last_commit from rest.stretch);
 create table rest.others as
-select commit from (from commits where commit between getvariable('first_commit') and getvariable('last_commit'))
-where tag is not null or attempt is null or attempt in (select operation from operations);
+select commit from (select unnest(others) as commit from rest.stretch)
+where commit between getvariable('first_commit') and getvariable('last_commit');
 create view rest.log_lines as
 from line_events where commit between getvariable('first_commit') and getvariable('last_commit');
 create view rest.log_stock as
@@ -39,9 +44,10 @@ where commit between getvariable('first_commit') and getvariable('last_commit');
 create or replace view rest.log_orders as from order_events anti join rest.others using (commit)
 where commit between getvariable('first_commit') and getvariable('last_commit');
 
--- part: the log agrees
+-- part: tie
 -- Whether in all transactions of buyers each line has an equal deduction and an equal movement, and each order its lines,
 -- which add up to its total.
+create table rest.log_agrees as
 with line as not materialized (
     select commit, order_id, lead(commit) over () as next_commit, lead(order_id) over () as next_id,
            sum(coalesce(amount, 0)) over (rows between unbounded preceding and current row) as so_far
@@ -64,10 +70,9 @@ select not exists (
     select 1 from last_line as line positional join made
     where line.commit is distinct from made.commit or line.order_id is distinct from made.order_id
        or made.commit <= made.before or maps_amounts and goods <> made.total
-)
+) as agrees
 from settings;
 
--- part: tie
 -- Each commit with the order it made, and each attempt with its commits. Keys, ids and products are told by numbers of 64
 -- bits, which are joined in half the time and memory. Two keys or two products of one number meet more rows than there
 -- are, which the counts below notice; two ids that are compared are of one number by a chance of one in 2^64.
@@ -101,6 +106,9 @@ select coalesce(line.commit, cart.commit)
 from (select commit, rest.number_of(product) as product, delta from line_events) as line
 full join (select * from rest.wanted where commit is not null) as cart using (commit, product)
 where line.delta is distinct from cart.units;
+
+-- part: the log agrees
+select agrees from rest.log_agrees;
 
 -- part: the log differs
 insert into rest.marked
@@ -147,8 +155,21 @@ union all
 select commit from line_events group by commit, rest.number_of(product) having count(*) > 1;
 
 -- part: set aside
--- The keys and the commits of the rest. Whoever is named by it belongs to it: by an order's id, by its key, or by its
--- customer where no attempt made it.
+-- The keys and the commits of the rest. First whatever is no candidate, or marked.
+create table rest.numbers as
+select commit, attempt from rest.tied where not is_candidate
+union all
+select commit, null from rest.marked
+union all
+select commit, attempt from rest.tied where is_candidate and commit in (from rest.marked);
+create table rest.attempts as from attempts semi join rest.numbers using (attempt);
+create table rest.commits as from commits semi join rest.numbers using (commit);
+create table rest.order_events as from order_events semi join rest.numbers using (commit);
+create table rest.line_events as from line_events semi join rest.numbers using (commit);
+create table rest.stock_events as from stock_events semi join rest.numbers using (commit);
+create table rest.movement_events as from movement_events semi join rest.numbers using (commit);
+
+-- Then each candidate that is named by it: by its order's id, by its key, or by its customer where no attempt made it.
 create table rest.named_keys as
 select order_key from requests where order_class is distinct from 'valid'
 union
@@ -158,10 +179,10 @@ select order_key from operations where order_key is not null
 union
 select order_key from probes where order_key is not null
 union
-select order_key from order_events semi join rest.marked using (commit) where order_key is not null
+select order_key from rest.order_events semi join rest.marked using (commit) where order_key is not null
 union
 select order_key from requests semi join (
-    select customer from order_events
+    select customer from rest.order_events
     semi join (select commit from rest.tied where key is null and id is not null) using (commit)) using (customer);
 
 create table rest.met as
@@ -174,49 +195,51 @@ select rest.number_of(order_key) from rest.named_keys;
 create table rest.ids as
 select id from rest.tied semi join rest.marked using (commit)
 union
-select rest.number_of(order_id) from line_events semi join rest.marked using (commit)
+select rest.number_of(order_id) from rest.line_events semi join rest.marked using (commit)
 union
-select rest.number_of(order_id) from movement_events semi join rest.marked using (commit)
+select rest.number_of(order_id) from rest.movement_events semi join rest.marked using (commit)
 union
 select id from rest.tied semi join rest.met using (key)   -- what their candidates were told
 union
-select rest.number_of(order_id) from attempts semi join (select attempt from rest.tied where not is_candidate) using (attempt)
+select rest.number_of(order_id) from rest.attempts
 union
 select rest.number_of(order_id) from operations;
 
-create table rest.numbers as
-select commit, attempt from rest.tied where not is_candidate
-union all
-select commit, null from rest.marked
-union all
-select commit, attempt from rest.tied
-where is_candidate and (commit in (from rest.marked) or key in (from rest.met)
+create table rest.named as
+select commit, attempt from rest.tied anti join rest.numbers using (commit)
+where is_candidate and (key in (from rest.met)
                         or commit in (select commit from rest.tied semi join rest.ids using (id) where commit is not null));
 
+-- part: some are named
+select exists (from rest.named);
+
+-- part: add the named
+insert into rest.attempts
+from attempts semi join rest.named using (attempt) anti join rest.numbers using (attempt);
+insert into rest.commits from commits semi join rest.named using (commit);
+insert into rest.order_events from order_events semi join rest.named using (commit);
+insert into rest.line_events from line_events semi join rest.named using (commit);
+insert into rest.stock_events from stock_events semi join rest.named using (commit);
+insert into rest.movement_events from movement_events semi join rest.named using (commit);
+insert into rest.numbers from rest.named;
+
+-- part: the rest by its keys
 create table plain as
 select count(*) as orders, count(*) filter (has_told_id) as with_told_id, count(*) filter (has_total) as with_total
 from (select * from rest.tied where is_candidate) anti join rest.numbers using (commit);
+create table rest.keys as select order_key from rest.attempts union select order_key from rest.named_keys;
+create table rest.requests as from requests semi join rest.keys using (order_key);
+create table rest.request_lines as from request_lines semi join rest.keys using (order_key);
 drop view rest.log_lines;
 drop view rest.log_stock;
 drop view rest.log_movements;
 drop view rest.log_orders;
+drop table rest.stretch;
+drop table rest.others;
+drop table rest.log_agrees;
 drop table rest.wanted;
+drop table rest.marked;
 drop table rest.met;
 drop table rest.ids;
+drop table rest.named;
 drop table rest.tied;
-drop table rest.marked;
-drop table rest.others;
-
-create table rest.attempts as from attempts semi join rest.numbers using (attempt);
-create table rest.keys as select order_key from rest.attempts union select order_key from rest.named_keys;
-
--- part: the rest by its keys
-create table rest.requests as from requests semi join rest.keys using (order_key);
-create table rest.request_lines as from request_lines semi join rest.keys using (order_key);
-
--- part: the rest by its commits
-create table rest.commits as from commits semi join rest.numbers using (commit);
-create table rest.order_events as from order_events semi join rest.numbers using (commit);
-create table rest.line_events as from line_events semi join rest.numbers using (commit);
-create table rest.stock_events as from stock_events semi join rest.numbers using (commit);
-create table rest.movement_events as from movement_events semi join rest.numbers using (commit);

@@ -14,10 +14,37 @@ create macro story(of_key) as (
     from attempts where attempts.order_key = of_key
 );
 
+-- Carts that are not known: a journal whose writer was killed may lack the last lines, and what is left does not sum up to the
+-- cart's total.
+create table half_known as
+select order_key from rest.requests join rest.request_lines using (order_key)
+where (select broken_off from settings) and order_class = 'valid'
+group by order_key, total having sum(quantity * price::decimal(38, 9)) <> total::decimal(38, 9);
+
+-- Orders that may have met another in crossed order: their first attempt began while that of the order before it of two of
+-- the same products was under way.
+create table crossed as
+with item as not materialized (   -- of a large cart the first eight lines will do
+    select order_key, line, coalesce(consumption.stock, product) as product, consumption.product is not null as is_part
+    from request_lines left join consumption using (product) anti join half_known using (order_key) where line < 8
+), later as not materialized (   -- few carts have several products, so these rows are few
+    select order_key, line, product, invoked_us, coalesce(returned_us, 9223372036854775807) as ended_us
+    from item join attempts using (order_key) where try_no = 1 and (line > 0 or is_part)
+), pair as (   -- each two products of a cart; told by a number, as there are many to sort
+    select order_key, invoked_us, ended_us,
+           hash(least(later.product, item.product), greatest(later.product, item.product)) as products
+    from item join later using (order_key)
+    where item.product <> later.product and (item.line, item.product) < (later.line, later.product)
+)
+-- If any two of a pair meet, then one that begins meets the one that began just before it.
+select distinct order_key from (
+    select order_key, invoked_us, lag(ended_us) over (partition by products order by invoked_us) as busy_until from pair
+) where busy_until > invoked_us;
+
 -- Stock, one row for each commit that changed a product's. A product's stock is that of its only entry, as the log shows
 -- it; where several entries hold it (variants, lots, one row a unit), the running sum over all of them.
 create table shared_products as
-select product from stock_events group by product having min(entry) <> max(entry);
+select product from (select distinct product, entry from stock_events) group by product having count(*) > 1;
 create table shared_stock as
 select commit, product, delta, after - delta as before, after
 from (select commit, product, delta, sum(delta) over (partition by product order by commit) as after
@@ -161,12 +188,7 @@ select commit from rest.order_events semi join eventful using (order_id)
 union
 select commit from rest.line_events semi join eventful using (order_id);
 
--- What each order key asked for, summed by product; where products consist of others (`consumption`), by those. A journal
--- whose writer was killed may lack the last lines: such a cart, which does not sum up to its total, is not known.
-create table half_known as
-select order_key from rest.requests join rest.request_lines using (order_key)
-where (select broken_off from settings) and order_class = 'valid'
-group by order_key, total having sum(quantity * price::decimal(38, 9)) <> total::decimal(38, 9);
+-- What each order key asked for, summed by product; where products consist of others (`consumption`), by those.
 create view carts as
 select order_key, coalesce(consumption.stock, product) as product, sum(quantity * coalesce(consumption.units, 1)) as units
 from request_lines left join consumption using (product) anti join half_known using (order_key)
@@ -457,19 +479,21 @@ from (select asked_for, attempt, product, wanted, low, first_commit, last_commit
 group by asked_for, attempt, product, wanted;
 
 -- What keeps checks from being believed: `part` is what they rest on.
-set variable commits_in_order = (
-    select coalesce(bool_and(commit > before), true) from (select commit, lag(commit) over () as before from commits)
-);
+create table clock_steps as
+select coalesce(bool_and(commit > before), true) as in_order, max(before_us - ts_us) as worst_us
+from (select commit, ts_us, lag(commit) over () as before, lag(ts_us) over () as before_us from commits);
+set variable commits_in_order = (select in_order from clock_steps);
 create table blind_spots as
 select 'clock' as part, format('the wall clock was stepped by {} ms while attempt {} ran',
                                (returned_us - invoked_us - duration_us) // 1000, attempt) as reason
 from (select * from attempts where abs(returned_us - invoked_us - duration_us) > 100000 limit 1)
 union all
 select 'clock', format('the server''s clock went back by {} ms in the log', worst // 1000)
-from (select max(before_us - ts_us) as worst
-      from (select ts_us, lag(ts_us) over () as before_us from commits where getvariable('commits_in_order')
-            union all
-            select ts_us, lag(ts_us) over (order by commit) from commits where not getvariable('commits_in_order')))
+from (select worst_us as worst from clock_steps where in_order
+      union all
+      select max(before_us - ts_us)
+      from (select ts_us, lag(ts_us) over (order by commit) as before_us from commits
+            where not getvariable('commits_in_order')))
 where worst > 100000
 union all
 select 'clock', format('{} of {} acknowledged orders carry a time outside their attempt: the clocks of the buyers and of the '

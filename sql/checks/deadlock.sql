@@ -30,19 +30,4 @@ select null, null, format('{} more deadlocks were counted than logged', hidden),
 order by only_a_warning, happened_at;
 
 -- exercised
-with item as not materialized (   -- of a large cart the first eight lines will do
-    select order_key, line, coalesce(consumption.stock, product) as product, consumption.product is not null as is_part
-    from request_lines left join consumption using (product) anti join half_known using (order_key) where line < 8
-), later as not materialized (   -- few carts have several products, so these rows are few
-    select order_key, line, product, invoked_us, coalesce(returned_us, 9223372036854775807) as ended_us
-    from item join attempts using (order_key) where try_no = 1 and (line > 0 or is_part)
-), pair as (   -- each two products of a cart; told by a number, as there are many to sort
-    select order_key, invoked_us, ended_us,
-           hash(least(later.product, item.product), greatest(later.product, item.product)) as products
-    from item join later using (order_key)
-    where item.product <> later.product and (item.line, item.product) < (later.line, later.product)
-)
--- If any two of a pair meet, then one that begins meets the one that began just before it.
-select count(distinct order_key) from (
-    select order_key, invoked_us, lag(ended_us) over (partition by products order by invoked_us) as busy_until from pair
-) where busy_until > invoked_us;
+select count(*) from crossed;

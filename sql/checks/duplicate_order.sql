@@ -29,10 +29,9 @@ with several as (
            string_agg(distinct order_id, ', ') as evidence, null::bigint as commit
     from tries where outcome = 'ok' and order_id is not null
     group by order_key having count(distinct order_id) > 1
-), suspect as (   -- units can go beyond the cart only by a second commit of a key, or by one that is out of balance
-    select order_key from many
-    union select order_key from several
-    union select order_key from rest.made_by where commit in (select commit from drift) and order_key is not null
+), suspect as (   -- a commit in order made one order and took its cart: for more than that a key needs two orders, or another commit
+    select order_key from rest.orders group by order_key having count(*) > 1
+    union select order_key from rest.made_by where commit in (from odd_commits) and order_key is not null
 ), maker as (   -- their commits
     select commit, order_key, tag from rest.made_by
     where commit in (select commit from rest.commits join (select attempt from rest.attempts semi join suspect using (order_key))

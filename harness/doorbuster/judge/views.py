@@ -9,7 +9,8 @@ import duckdb
 from doorbuster.host.resources import resource
 from doorbuster.judge.checks import BadCheck, try_check
 from doorbuster.judge.rows import LogNotUnderstood, create_images, require_unbroken
-from doorbuster.judge.screen import run_script, set_plain_aside
+from doorbuster.judge.screen import set_plain_aside
+from doorbuster.judge.script import ScriptRunner
 from doorbuster.model.check import CheckText
 from doorbuster.model.contract import (
     ConsumptionMapping,
@@ -166,7 +167,7 @@ def create_canonical(
     """Create the canonical tables from the events."""
     _create_settings(connection, contract, required, broken_off, recovery_s, at_rest=at_rest)
     set_plain_aside(connection, can_be_told=not broken_off and _makes_plain_orders(contract, at_rest=at_rest))
-    run_script(connection, resource("sql/views.sql").read_text())
+    ScriptRunner(connection).run(resource("sql/views.sql").read_text())
 
 
 def _makes_plain_orders(contract: Contract, *, at_rest: bool) -> bool:
