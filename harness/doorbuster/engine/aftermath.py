@@ -13,7 +13,7 @@ import duckdb
 from doorbuster.drive.history import Met, answered
 from doorbuster.judge.checks import ONLY_A_WARNING, BadCheck, standard_checks, violations
 from doorbuster.judge.rows import LogNotUnderstood
-from doorbuster.judge.views import BadMapping, create_views, open_run
+from doorbuster.judge.views import BadMapping, create_views, opened_run
 from doorbuster.model.contract import Contract
 from doorbuster.model.outcome import Outcome
 from doorbuster.record.catalogue import load_catalogue
@@ -96,7 +96,7 @@ def aftermath(
     """
     found = Aftermath()
     try:
-        with open_run(folder) as connection:
+        with opened_run(folder) as connection:
             create_views(connection, contract, load_catalogue(folder / "catalogue.json"), required)
             clean = connection.execute(_attempts(f"phase = '{clean_phase}'")).fetchall()
             found.whole = min((row[1] for row in clean), default=1)

@@ -24,7 +24,7 @@ from doorbuster.judge.pictures import outcome_points, stock_lines
 from doorbuster.judge.rows import LogNotUnderstood
 from doorbuster.judge.stalls import find_stalls
 from doorbuster.judge.stories import with_stories
-from doorbuster.judge.views import blind_spots, create_views, has_mappings, open_run
+from doorbuster.judge.views import blind_spots, create_views, has_mappings, opened_run
 from doorbuster.judge.waits import where_time_goes
 from doorbuster.model.check import CheckResult, CheckStatus, CheckText, ThresholdResult, ThresholdStatus
 from doorbuster.model.contract import Contract
@@ -68,7 +68,7 @@ def _judged(
     proofs: Mapping[str, str],
     facts: Mapping[str, Any],
 ) -> ScenarioResult:
-    with open_run(folder) as connection:
+    with opened_run(folder) as connection:
         reason = facts.get("unobservable")
         if reason is None:
             try:

@@ -1,7 +1,10 @@
 """From a stored run to the canonical tables that checks read."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -22,7 +25,7 @@ from doorbuster.model.contract import (
     StockMapping,
 )
 from doorbuster.record.catalogue import Table
-from doorbuster.record.seal import empty_table, quoted
+from doorbuster.record.seal import PARQUET, empty_table, quoted
 from doorbuster.record.tables import FIRST_OPERATION, LATER, TABLES
 
 # Of a process that stays within 2 GiB.
@@ -30,6 +33,7 @@ MEMORY_LIMIT = "1600MiB"
 # Stored tables up to this length are read once; longer ones stay on disk, so that memory does not bound a run. So does
 # the text of the log, which is only read to make tables of it. In memory rows are not compressed: some 100 bytes each.
 _RESIDENT_ROWS = 2_500_000
+_SPILL = "spill"
 _OF_AN_ORDER = re.compile(r":(order_id|order_key|customer)\b")
 
 
@@ -41,13 +45,23 @@ class DamagedRun(Exception):
     """A stored table that is missing, damaged, or another's; names the file."""
 
 
+@contextmanager
+def opened_run(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """``open_run``, closed in the end, with all removed that did not fit into memory."""
+    try:
+        with open_run(folder) as connection:
+            yield connection
+    finally:
+        shutil.rmtree(folder / _SPILL, ignore_errors=True)
+
+
 def open_run(folder: Path) -> duckdb.DuckDBPyConnection:
     """A connection with the stored tables of a scenario's ``folder`` in it.
 
     Raises:
         DamagedRun: a file is missing, damaged, or does not hold the table.
     """
-    connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(folder / "spill")})
+    connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(folder / _SPILL)})
     connection.execute("set TimeZone = 'UTC'")
     for table, columns in TABLES.items():
         path = folder / f"{table}.parquet"
@@ -81,8 +95,12 @@ def _open_table(connection: duckdb.DuckDBPyConnection, path: Path, table: str, c
 
 def fits_in_memory(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
     """Whether a stored table is short enough to be kept in memory beside the others."""
-    found = connection.execute(f"select num_rows from parquet_file_metadata({quoted(path)})").fetchone()
-    return found is not None and int(found[0]) <= _RESIDENT_ROWS
+    return _number(connection, f"select num_rows from parquet_file_metadata({quoted(path)})") <= _RESIDENT_ROWS
+
+
+def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _supply_missing_attempts(connection: duckdb.DuckDBPyConnection) -> None:
@@ -143,7 +161,10 @@ def create_views(
             "where _sign = -1 and _commit in (select commit from commits where tag = 'initial')"
         )
         require_unbroken(connection, table, images[table.name])
-    create_events(connection, contract, images)
+    is_long = _number(connection, "select count(*) from changes") > _RESIDENT_ROWS
+    create_events(connection, contract, images, on_disk=is_long)
+    for image in images.values():
+        connection.execute(f"drop table {image}")
     create_canonical(connection, contract, required, broken_off=broken_off, at_rest=at_rest, recovery_s=recovery_s)
 
 
@@ -275,36 +296,51 @@ def _create_settings(
     connection.execute("create table required as select unnest(?::varchar[]) as name", [list(required)])
 
 
-def create_events(connection: duckdb.DuckDBPyConnection, contract: Contract, images: dict[str, str]) -> None:
+def create_events(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, images: Mapping[str, str], *, on_disk: bool = False
+) -> None:
     """Create the events by the contract's mapping from the row ``images``, tables by the names the contract knows.
+
+    ``on_disk`` keeps them in files beside what the connection spills, which somebody has to remove.
 
     Raises:
         BadMapping, LogNotUnderstood: the contract's expressions or the log do not fit.
     """
+    create = partial(_create, connection, on_disk)
     stock = [_stock(mapping, rows_of(mapping, images), n) for n, mapping in enumerate(contract.stock)]
-    _create(connection, "stock_events", _sorted(" union all ".join(stock)), "[[stock]]")
-    _create_consumption(connection, contract.consumption, images)
-    _create(connection, "line_events", _sorted(_lines(contract.lines, rows_of(contract.lines, images))), "[lines]")
-    if contract.consumption is not None:
-        _take_apart(connection)
+    create("stock_events", _sorted(" union all ".join(stock)), "[[stock]]")
+    lines = _sorted(_lines(contract.lines, rows_of(contract.lines, images)))
+    if contract.consumption is None:
+        connection.execute(f"create table consumption as {empty_table(EVENTS['consumption'])}")
+        create("line_events", lines, "[lines]")
+    else:
+        _create_consumption(connection, contract.consumption, images)
+        create("product_line_events", lines, "[lines]")
+        create("line_events", _LINES_OF_STOCK, "[consumption]")
     if contract.orders is not None:
         query = _orders(contract.orders, rows_of(contract.orders, images))
     else:  # an order is then whatever has a line
         query = """select commit, commit as seq, order_id, sum(delta_rows)::bigint as delta, null::varchar as order_key,
                           null::varchar as customer, null::decimal(38,9) as total
                    from line_events group by commit, order_id"""
-    _create(connection, "order_events", f"from ({query}) order by commit", "[orders]")
+    create("order_events", f"from ({query}) order by commit", "[orders]")
     moved = contract.movements
     query = _movements(moved, rows_of(moved, images)) if moved else empty_table(EVENTS["movement_events"])
-    _create(connection, "movement_events", _sorted(query), "[movements]")
+    create("movement_events", _sorted(query), "[movements]")
+
+
+# Lines of products as lines of the stock that they consist of; amounts stay, each once.
+_LINES_OF_STOCK = """
+    select commit, order_id, coalesce(consumption.stock, line.product) as product,
+           sum(delta * coalesce(consumption.units, 1)) as delta, sum(delta_rows) as delta_rows,
+           sum(case when coalesce(is_first, true) then amount else 0 end) as amount
+    from product_line_events line left join consumption using (product)
+    group by all having delta <> 0 or delta_rows <> 0 or amount <> 0"""
 
 
 def _create_consumption(
-    connection: duckdb.DuckDBPyConnection, mapping: ConsumptionMapping | None, images: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection, mapping: ConsumptionMapping, images: Mapping[str, str]
 ) -> None:
-    if mapping is None:
-        connection.execute(f"create table consumption as {empty_table(EVENTS['consumption'])}")
-        return
     rows = rows_of(mapping, images)
     query = f"""
         select product, stock, sum(_sign * units) as units,
@@ -313,22 +349,10 @@ def _create_consumption(
                      coalesce(({mapping.stock})::varchar, '') as stock,
                      case when {mapping.live} then ({mapping.quantity}) else 0 end as units from {rows})
         group by product, stock having sum(_sign * units) <> 0"""
-    _create(connection, "consumption", query, "[consumption]")
+    _create(connection, False, "consumption", query, "[consumption]")
     changed = f"select _commit from {rows} join commits on commits.commit = _commit where tag is null limit 1"
     if found := connection.execute(changed).fetchone():
         raise LogNotUnderstood(f"[consumption]: commit {found[0]} changes what products consist of half way")
-
-
-def _take_apart(connection: duckdb.DuckDBPyConnection) -> None:
-    """Turn lines of products into lines of the stock that they consist of; amounts stay, each once."""
-    connection.execute("alter table line_events rename to product_line_events")
-    query = """
-        select commit, order_id, coalesce(consumption.stock, line.product) as product,
-               sum(delta * coalesce(consumption.units, 1)) as delta, sum(delta_rows) as delta_rows,
-               sum(case when coalesce(is_first, true) then amount else 0 end) as amount
-        from product_line_events line left join consumption using (product)
-        group by all having delta <> 0 or delta_rows <> 0 or amount <> 0"""
-    _create(connection, "line_events", query, "[consumption]")
 
 
 def rows_of(mapping: Mapped, images: Mapping[str, str]) -> str:
@@ -344,12 +368,27 @@ def _last_part(table: str) -> str:
     return str(re.findall(r'"(?:[^"]|"")*"|[^."]+', table)[-1])
 
 
-def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str, section: str) -> None:
+def _create(connection: duckdb.DuckDBPyConnection, on_disk: bool, name: str, query: str, section: str) -> None:
     try:
-        connection.execute(f"create table {name} as {query}")
-        _narrow(connection, name)
+        if on_disk:
+            _keep_on_disk(connection, name, query)
+        else:
+            connection.execute(f"create table {name} as {query}")
+            _narrow(connection, name)
     except duckdb.Error as problem:
         raise BadMapping(f"{section}: {str(problem).splitlines()[0]}") from None
+
+
+def _keep_on_disk(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+    """As a file beside what DuckDB itself spills: in a tenth of the room, and only the columns asked for are read."""
+    columns = connection.execute(f"describe {query}").fetchall()
+    narrow = ", ".join(f"{c}::bigint as {c}" if kind == "HUGEINT" else str(c) for c, kind, *_ in columns)
+    row = connection.execute("select current_setting('temp_directory')").fetchone()
+    folder = Path(str(row[0] if row else ".")).resolve()
+    folder.mkdir(exist_ok=True)
+    file = quoted(folder / f"{name}.parquet")
+    connection.execute(f"copy (select {narrow} from ({query})) to {file} ({PARQUET})")
+    connection.execute(f"create view {name} as from read_parquet({file})")
 
 
 def _sorted(query: str) -> str:
