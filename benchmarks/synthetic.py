@@ -209,7 +209,8 @@ def _write_facts(folder: Path) -> None:
 
 def make_apart(folder: Path, attempts: int, what: str) -> None:
     """Make a run with its ``events`` or ``changes`` in a process of its own, whose memory is not the caller's."""
-    subprocess.run([sys.executable, "-m", "benchmarks.synthetic", str(folder), str(attempts), what], check=True)
+    command = [sys.executable, "-m", "benchmarks.synthetic", str(folder), str(attempts), what]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # DuckDB draws how far it is
 
 
 def main() -> None:

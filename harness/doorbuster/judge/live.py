@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import duckdb
-
 from doorbuster.host.resources import resource
 from doorbuster.judge.rows import create_images
 from doorbuster.judge.views import create_events
 from doorbuster.model.contract import Contract
 from doorbuster.model.live import LiveState, LiveViolation
 from doorbuster.record.catalogue import Table
+from doorbuster.record.database import database
 from doorbuster.record.live_log import place
 from doorbuster.record.seal import quoted
 
@@ -33,7 +32,7 @@ class LiveJudge:
     def __init__(self, contract: Contract, tables: Sequence[Table], spill: Path, *, operates: bool = False) -> None:
         """``spill`` is a folder for what does not fit into memory; ``operates``: the load restocks or cancels, too."""
         self._contract, self._tables = contract, tables
-        self._database = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spill / "live")})
+        self._database = database(MEMORY_LIMIT, spill / "live")
         self._database.execute("set TimeZone = 'UTC'")
         self._database.execute(_KEPT)
         self._commits = 0

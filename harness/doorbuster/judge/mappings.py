@@ -10,6 +10,7 @@ import duckdb
 from doorbuster.judge.views import BadMapping, create_all_images, create_empty, create_events, rows_of
 from doorbuster.model.contract import Contract, Mapped
 from doorbuster.record.catalogue import Table
+from doorbuster.record.database import database
 from doorbuster.record.tables import TABLES
 
 _NO_EXPRESSIONS = ("table", "tables", "sql")
@@ -22,7 +23,7 @@ _USED_AS = {
 
 def mapping_mistakes(contract: Contract, tables: Sequence[Table]) -> list[str]:
     """What is wrong with the contract's mappings, each with its key and its cure; ``tables`` are all that it maps."""
-    with duckdb.connect() as connection:
+    with database() as connection:
         create_empty(connection, TABLES)
         images = create_all_images(connection, tables)
         known = {table.name: tuple(column.printed for column in table.columns) for table in tables}

@@ -8,10 +8,10 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import duckdb
 from pydantic import RootModel, ValidationError
 
 from doorbuster.model.result import RunResult
+from doorbuster.record.database import database
 from doorbuster.record.seal import quoted
 
 SCHEMA = "doorbuster.baseline/1"
@@ -129,7 +129,7 @@ def _phases(folder: Path) -> dict[str, Phase]:
     latencies = _LATENCIES.format(
         attempts=quoted(folder / "attempts.parquet"), requests=quoted(folder / "requests.parquet")
     )
-    with duckdb.connect() as connection:
+    with database() as connection:
         rows = connection.execute(
             f"""
             with placed as (

@@ -25,6 +25,7 @@ from doorbuster.model.contract import (
     StockMapping,
 )
 from doorbuster.record.catalogue import Table
+from doorbuster.record.database import database
 from doorbuster.record.seal import PARQUET, empty_table, quoted
 from doorbuster.record.tables import FIRST_OPERATION, LATER, TABLES
 
@@ -61,7 +62,7 @@ def open_run(folder: Path) -> duckdb.DuckDBPyConnection:
     Raises:
         DamagedRun: a file is missing, damaged, or does not hold the table.
     """
-    connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(folder / _SPILL)})
+    connection = database(MEMORY_LIMIT, folder / _SPILL)
     connection.execute("set TimeZone = 'UTC'")
     for table, columns in TABLES.items():
         path = folder / f"{table}.parquet"
@@ -212,7 +213,7 @@ def try_checks(contract: Contract, checks: Iterable[CheckText]) -> list[BadCheck
 
 def empty_run(contract: Contract) -> duckdb.DuckDBPyConnection:
     """A connection with all tables that checks may read, empty: to try a check before a run."""
-    connection = duckdb.connect()
+    connection = database()
     create_empty(connection, TABLES)
     create_empty(connection, EVENTS)
     connection.execute(THRESHOLDS)

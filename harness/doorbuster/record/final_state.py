@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
-import duckdb
 
 from doorbuster.host.clock import now_us
 from doorbuster.record.catalogue import Column, Table
+from doorbuster.record.database import database
 from doorbuster.record.seal import quoted, write_parquet
 
 # Stands where a commit's position would, and tells this apart from a log.
@@ -37,7 +37,7 @@ def write_states(first: Rows, last: Rows, folder: Path) -> None:
     come = [("INSERT", *row) for row in (remains - was).elements()]
     changes = [(1, "INSERT", *row) for row in first] + [(2, *change) for change in gone + come]
     at_us = now_us()
-    with duckdb.connect() as connection:
+    with database() as connection:
         connection.execute("create table changes (commit bigint, seq bigint, op text, relation text, data text)")
         if changes:
             numbered = [(commit, n, *change) for n, (commit, *change) in enumerate(changes, 1)]

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
-import duckdb
 
 from doorbuster.record.catalogue import Table
 from doorbuster.record.copy_out import copy_out
+from doorbuster.record.database import database
 from doorbuster.record.log_text import LogParts
 from doorbuster.record.seal import quoted
 from doorbuster.record.wal import PEEK
@@ -43,7 +43,7 @@ class LiveLog:
         stretch = LogParts(self._folder, self._tables)
         stretch.add(Path(raw))
         stretch.join()
-        with duckdb.connect() as reader:
+        with database() as reader:
             path = quoted(self._folder / "commits.parquet")
             ((new, last),) = reader.execute(
                 f"select count(*), arg_max(lsn, {place('lsn')}) from {path} where {place('lsn')} > {place('?')}",

@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from doorbuster.record.catalogue import Table
+from doorbuster.record.database import database
 from doorbuster.record.seal import empty_table, quoted, write_parquet
 from doorbuster.record.tables import CHANGES, COMMITS
 
@@ -41,7 +42,7 @@ class LogParts:
         Transactions that an earlier chunk held are dropped by their position: after a crash a slot may begin again
         before what it was told is safe.
         """
-        with duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": str(self._folder / "spill")}) as db:
+        with database(_MEMORY, self._folder / "spill") as db:
             db.execute("set TimeZone = 'UTC'")
             db.execute(f"""
                 create table log as select * from read_csv({quoted(raw)}, columns = {_COLUMNS}, header = false,
@@ -58,7 +59,7 @@ class LogParts:
 
     def join(self) -> None:
         """Write ``commits.parquet`` and ``changes.parquet``."""
-        with duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": str(self._folder / "spill")}) as db:
+        with database(_MEMORY, self._folder / "spill") as db:
             for name, columns in (("commits", COMMITS), ("changes", CHANGES)):
                 parts = [self._part(name, number) for number in range(self._parts)]
                 named = ", ".join(quoted(part) for part in parts)
@@ -118,7 +119,7 @@ class LogParts:
 
 def leave_no_log(folder: Path) -> None:
     """Write the two files without a row, where the log could not be read: the run says why, and can be judged."""
-    with duckdb.connect() as connection:
+    with database() as connection:
         for name, columns in (("commits", COMMITS), ("changes", CHANGES)):
             write_parquet(connection, empty_table(columns), folder / f"{name}.parquet")
 

@@ -7,6 +7,7 @@ import duckdb
 
 from doorbuster.model.clock import Clock
 from doorbuster.record.clocks import load_clocks
+from doorbuster.record.database import database
 from doorbuster.record.journal import whole_lines
 from doorbuster.record.tables import JOURNALS
 
@@ -25,7 +26,7 @@ def seal_journals(folder: Path) -> None:
     another clock (``clocks.json``) become ours: what began never begins later for it, what ended never earlier.
     """
     clocks = load_clocks(folder)
-    with duckdb.connect() as connection:
+    with database() as connection:
         for table, columns in JOURNALS.items():
             parts = sorted(folder.glob(f"{table}.*.csv"))
             if not parts and (folder / f"{table}.parquet").exists():

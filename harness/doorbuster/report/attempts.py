@@ -6,6 +6,7 @@ from typing import Any
 import duckdb
 
 from doorbuster.model.outcome import Outcome
+from doorbuster.record.database import database
 
 MOST, MOST_IN_ALL = 10_000, 40_000
 OUTCOMES = [outcome.value for outcome in Outcome]
@@ -21,7 +22,7 @@ def attempt_columns(folder: Path, most: int) -> dict[str, Any] | None:
     path = folder / "attempts.parquet"
     if not path.exists():
         return None
-    with duckdb.connect() as connection:
+    with database() as connection:
         try:
             total = connection.execute("select count(*) from read_parquet(?)", [str(path)]).fetchall()[0][0]
             rows = connection.execute(
