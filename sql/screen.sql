@@ -155,6 +155,15 @@ union all
 select commit from line_events group by commit, rest.number_of(product) having count(*) > 1;
 
 -- part: set aside
+drop view rest.log_lines;
+drop view rest.log_stock;
+drop view rest.log_movements;
+drop view rest.log_orders;
+drop table rest.stretch;
+drop table rest.others;
+drop table rest.log_agrees;
+drop table rest.wanted;
+
 -- The keys and the commits of the rest. First whatever is no candidate, or marked.
 create table rest.numbers as
 select commit, attempt from rest.tied where not is_candidate
@@ -184,6 +193,10 @@ union
 select order_key from requests semi join (
     select customer from rest.order_events
     semi join (select commit from rest.tied where key is null and id is not null) using (commit)) using (customer);
+
+create table rest.keys as select order_key from rest.attempts union select order_key from rest.named_keys;
+create table rest.requests as from requests semi join rest.keys using (order_key);
+create table rest.request_lines as from request_lines semi join rest.keys using (order_key);
 
 create table rest.met as
 select key from rest.tied where not is_candidate and key is not null
@@ -222,22 +235,17 @@ insert into rest.line_events from line_events semi join rest.named using (commit
 insert into rest.stock_events from stock_events semi join rest.named using (commit);
 insert into rest.movement_events from movement_events semi join rest.named using (commit);
 insert into rest.numbers from rest.named;
+create table rest.more_keys as
+select distinct order_key from (from attempts semi join rest.named using (attempt)) anti join rest.keys using (order_key);
+insert into rest.requests from requests semi join rest.more_keys using (order_key);
+insert into rest.request_lines from request_lines semi join rest.more_keys using (order_key);
+insert into rest.keys from rest.more_keys;
+drop table rest.more_keys;
 
--- part: the rest by its keys
+-- part: put away
 create table plain as
 select count(*) as orders, count(*) filter (has_told_id) as with_told_id, count(*) filter (has_total) as with_total
 from (select * from rest.tied where is_candidate) anti join rest.numbers using (commit);
-create table rest.keys as select order_key from rest.attempts union select order_key from rest.named_keys;
-create table rest.requests as from requests semi join rest.keys using (order_key);
-create table rest.request_lines as from request_lines semi join rest.keys using (order_key);
-drop view rest.log_lines;
-drop view rest.log_stock;
-drop view rest.log_movements;
-drop view rest.log_orders;
-drop table rest.stretch;
-drop table rest.others;
-drop table rest.log_agrees;
-drop table rest.wanted;
 drop table rest.marked;
 drop table rest.met;
 drop table rest.ids;

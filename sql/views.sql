@@ -268,8 +268,8 @@ with several as (
     select order_key from rest.attempts group by order_key having count(*) > 1
 ), result as (
     select order_key, min(invoked_us) as invoked_us, max(returned_us) as returned_us, count(*) as tries,
-           arg_max(outcome, try_no) as outcome, arg_max(attempt, try_no) as last_attempt,
-           max(invoked_us + duration_us) as answered_us, any_value(phase) as attempted_in
+           arg_max(outcome, (try_no, attempt)) as outcome, arg_max(attempt, (try_no, attempt)) as last_attempt,
+           max(invoked_us + duration_us) as answered_us, arg_min(phase, (try_no, attempt)) as attempted_in
     from rest.attempts semi join several using (order_key) group by order_key
     union all
     select order_key, invoked_us, returned_us, 1, outcome, attempt, invoked_us + duration_us, phase

@@ -12,7 +12,7 @@ with bad as (
 ), tries as (
     select attempts.*, order_class from rest.attempts join bad using (order_key)
 ), trace as (
-    select order_key, max(commit) as commit, string_agg(distinct what, ', ') as trace
+    select order_key, max(commit) as commit, string_agg(distinct what, ', ' order by what) as trace
     from (select commit, 'order ' || order_id as what, delta from rest.order_events
           union all select commit, 'line of order ' || order_id, delta from rest.line_events
           union all select commit, 'stock of product ' || product, delta from rest.stock
@@ -22,11 +22,11 @@ with bad as (
 ), traces as (
     select order_key, max(commit) as commit, string_agg(trace, ', ' order by trace) as trace from trace group by order_key
     union all
-    select bad.order_key, max(born), string_agg('order ' || order_id, ', ') from bad join strays using (order_key)
+    select bad.order_key, max(born), string_agg('order ' || order_id, ', ' order by order_id) from bad join strays using (order_key)
     group by bad.order_key
 )
 select tries.order_key, order_class, tries.attempt, outcome as answered, trace, traces.commit, lsn,
-       (select string_agg(format('{} × product {}', quantity, product), ', ') from rest.request_lines
+       (select string_agg(format('{} × product {}', quantity, product), ', ' order by line) from rest.request_lines
         where request_lines.order_key = tries.order_key) as cart
 from tries left join traces on traces.order_key = tries.order_key left join rest.commits on commits.commit = traces.commit
 where outcome = 'ok' or trace is not null

@@ -26,7 +26,7 @@ with several as (
     select attempts.* from rest.attempts semi join many using (order_key)
 ), answers as (
     select order_key, 'answers with different order ids' as problem,
-           string_agg(distinct order_id, ', ') as evidence, null::bigint as commit
+           string_agg(distinct order_id, ', ' order by order_id) as evidence, null::bigint as commit
     from tries where outcome = 'ok' and order_id is not null
     group by order_key having count(distinct order_id) > 1
 ), suspect as (   -- a commit in order made one order and took its cart: for more than that a key needs two orders, or another commit

@@ -33,7 +33,7 @@ def set_plain_aside(connection: duckdb.DuckDBPyConnection, *, can_be_told: bool)
     runner.run(script["set aside"])
     if _is_true(connection, script["some are named"]):
         runner.run(script["add the named"])
-    runner.run(script["the rest by its keys"])
+    runner.run(script["put away"])
 
 
 def _keep_all(connection: duckdb.DuckDBPyConnection) -> None:

@@ -14,16 +14,20 @@ _PART = re.compile(r"(?m)^-- part: ([a-z ]+)$")
 _COMMENT = re.compile(r"--[^\n]*")
 _VARIABLE = re.compile(r"getvariable\('(\w+)'\)")
 _SET = re.compile(r"set variable (\w+) = \((.*)\)\s*;?\s*", re.DOTALL)
-_MAKES = re.compile(r"(?:create (?:or replace )?(?:table|view|macro)|insert into|drop (?:table|view)) ([\w.]+)")
+_MAKES = re.compile(r"(create (?:or replace )?(?:table|view|macro)|insert into|drop (?:table|view)) ([\w.]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """``makes`` names what it creates, fills, drops or sets; ``mentions`` are all words that may name what it reads."""
+    """``makes`` names what it creates, fills, drops or sets; ``mentions`` are all words that may name what it reads.
+
+    ``is_read_later``: what a view or a macro mentions is read whenever somebody mentions it.
+    """
 
     text: str
     makes: str
     mentions: frozenset[str]
+    is_read_later: bool
 
 
 def parts(text: str) -> dict[str, str]:
@@ -86,29 +90,30 @@ class ScriptRunner:
 
 def _statement(text: str) -> _Statement:
     bare = _COMMENT.sub("", text).strip()
-    set_here = _SET.fullmatch(bare)
-    made = _MAKES.match(bare)
+    set_here, made = _SET.fullmatch(bare), _MAKES.match(bare)
     if not set_here and not made:
         raise ValueError(f"a statement of a script that makes nothing: {bare[:100]}")
     words = set(re.findall(r"[\w.]+", bare))
     heads = {word.rsplit(".", 1)[0] for word in words}  # of `table.column` the table
     variables = {f"${name}" for name in _VARIABLE.findall(bare)}
-    makes = f"${set_here[1]}" if set_here else str(made[1]) if made else ""
-    return _Statement(bare, makes, frozenset(words | heads | variables))
+    how, makes = (made[1], made[2]) if made else ("set variable", f"${set_here[1]}" if set_here else "")
+    is_read_later = how.endswith(("view", "macro"))
+    return _Statement(bare, makes, frozenset(words | heads | variables), is_read_later)
 
 
 def _waits(statements: Sequence[_Statement]) -> Iterator[set[int]]:
     """For each statement those before it that have to be done: that made what it reads, or that read what it makes."""
-    known: dict[str, frozenset[str]] = {}  # what whoever mentions a name reads: a view's tables are read with the view
+    read_with: dict[str, frozenset[str]] = {}  # a view's tables are read whenever the view is
     reads: list[frozenset[str]] = []
     for number, one in enumerate(statements):
-        read = one.mentions.union(*(known[name] for name in one.mentions if name in known))
+        read = one.mentions.union(*(read_with[name] for name in one.mentions if name in read_with))
         yield {
             before for before in range(number)
             if statements[before].makes in read or one.makes in reads[before] or one.makes == statements[before].makes
         }  # fmt: skip
         reads.append(read)
-        known[one.makes] = read
+        if one.is_read_later:
+            read_with[one.makes] = read
 
 
 def _literal(value: object) -> str:

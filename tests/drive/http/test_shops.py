@@ -38,7 +38,8 @@ def test_the_honest_shop_survives_every_cut_of_either_conversation(
 
 def test_the_published_endpoint_denies_orders_that_exist(drive: Drive) -> None:
     result = drive("cut", "http_as_published", link="database", kinds=["close"], directions=["down"])
-    assert violated(result) == {"ghost_order"}
+    # On a busy machine the next order meets the cut connection in the shop's pool, which is a 400 there as well.
+    assert {"ghost_order"} <= violated(result) <= {"ghost_order", "turned_away"}
     (ghost,) = (check for check in result.checks if check.name == "ghost_order")
     assert (ghost.example or {})["tied_by"] == "order_key"
 
