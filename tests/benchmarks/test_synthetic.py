@@ -8,7 +8,7 @@ from doorbuster.config.toml_file import validated
 from doorbuster.judge import views
 from doorbuster.judge.checks import standard_checks
 from doorbuster.judge.judge import judge_scenario
-from doorbuster.judge.views import EVENTS, create_views, open_run
+from doorbuster.judge.views import EVENTS, create_views, open_run, opened_run
 from doorbuster.model.check import CheckStatus
 from doorbuster.model.scenario import Scenario
 from doorbuster.record.catalogue import load_catalogue
@@ -44,13 +44,20 @@ def test_every_check_that_the_run_can_put_to_the_test_holds(made: Path) -> None:
     assert result.unknown_committed > 0
 
 
-def test_the_events_of_the_log_are_those_that_were_written_at_once(made: Path) -> None:
-    with open_run(made) as connection:
+@pytest.mark.parametrize("resident_rows", [10**6, 100], ids=["in memory", "on disk"])
+def test_the_events_of_the_log_are_those_that_were_written_at_once(
+    made: Path, monkeypatch: pytest.MonkeyPatch, resident_rows: int
+) -> None:
+    monkeypatch.setattr(views, "_RESIDENT_ROWS", resident_rows)
+    with opened_run(made) as connection:
         create_views(connection, contract(), load_catalogue(made / "catalogue.json"))
         for table, columns in EVENTS.items():
             names = ", ".join(name for name in columns if name not in ("seq", "entry"))
             written = f"select {names} from read_parquet({quoted(made / 'events' / f'{table}.parquet')})"
             read = f"select {names} from {table}"
+            described = connection.execute(f"describe {table}").fetchall()
+            # A 128-bit number would be stored as a rounded one.
+            assert not {"HUGEINT", "DOUBLE"} & {kind for _, kind, *_ in described}, table
             for one, other in ((written, read), (read, written)):
                 assert connection.execute(f"{one} except all {other}").fetchall() == [], table
 

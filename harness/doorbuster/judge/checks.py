@@ -11,12 +11,11 @@ from typing import Any
 import duckdb
 
 from doorbuster.host.resources import resource
+from doorbuster.judge.script import AT_ONCE
 from doorbuster.model.check import CheckResult, CheckStatus, CheckText
 from doorbuster.model.scenario import Policy
 
 MOST_ROWS = 10
-# Checks that run at the same time: much of a query's work, such as planning it, is done by one thread.
-AT_ONCE = 2
 _PARTS = re.compile(r"(?m)^-- (violations|exercised)[ \t]*$")
 ONLY_A_WARNING = "only_a_warning"
 _BY_LOG = "by_log_alone"  # such a row convicts also where what the check rests on cannot be believed

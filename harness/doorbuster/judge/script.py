@@ -3,18 +3,21 @@
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 import duckdb
 
-# Statements that run at the same time: much of a small one's work, such as planning it, is done by one thread.
+# Queries that run at the same time: much of a small one's work, such as planning it, is done by one thread.
 AT_ONCE = 2
 _PART = re.compile(r"(?m)^-- part: ([a-z ]+)$")
 _COMMENT = re.compile(r"--[^\n]*")
 _VARIABLE = re.compile(r"getvariable\('(\w+)'\)")
 _SET = re.compile(r"set variable (\w+) = \((.*)\)\s*;?\s*", re.DOTALL)
-_MAKES = re.compile(r"(create (?:or replace )?(?:table|view|macro)|insert into|drop (?:table|view)) ([\w.]+)")
+_MAKES = re.compile(
+    r"(create (?:or replace )?(?:table|view|macro)|insert into|drop (?:table|view)|set variable) ([\w.]+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +65,26 @@ class ScriptRunner:
         free = list(self._lanes)
         ready: list[int] = []
         running: dict[Future[None], tuple[int, duckdb.DuckDBPyConnection]] = {}
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            try:
-                while order.is_active():
-                    ready = sorted([*ready, *order.get_ready()])
-                    while ready and free:
-                        number, lane = ready.pop(0), free.pop()
-                        running[pool.submit(self._run, lane, statements[number].text)] = number, lane
-                    for done in wait(running, return_when=FIRST_COMPLETED).done:
-                        number, lane = running.pop(done)
-                        done.result()
-                        order.done(number)
-                        free.append(lane)
-            except BaseException:
-                for _, lane in running.values():
-                    lane.interrupt()
-                raise
+        with ThreadPoolExecutor(AT_ONCE) as pool, self._broken_off_on_failure():
+            while order.is_active():
+                ready = sorted([*ready, *order.get_ready()])
+                while ready and free:
+                    number, lane = ready.pop(0), free.pop()
+                    running[pool.submit(self._run, lane, statements[number].text)] = number, lane
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    number, lane = running.pop(done)
+                    done.result()
+                    order.done(number)
+                    free.append(lane)
+
+    @contextmanager
+    def _broken_off_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            for lane in self._lanes:
+                lane.interrupt()
+            raise
 
     def _run(self, connection: duckdb.DuckDBPyConnection, text: str) -> None:
         text = _VARIABLE.sub(lambda found: self._values[found[1]], text)
@@ -90,15 +97,15 @@ class ScriptRunner:
 
 def _statement(text: str) -> _Statement:
     bare = _COMMENT.sub("", text).strip()
-    set_here, made = _SET.fullmatch(bare), _MAKES.match(bare)
-    if not set_here and not made:
+    made = _MAKES.match(bare)
+    if made is None:
         raise ValueError(f"a statement of a script that makes nothing: {bare[:100]}")
+    how, name = made.groups()
     words = set(re.findall(r"[\w.]+", bare))
     heads = {word.rsplit(".", 1)[0] for word in words}  # of `table.column` the table
-    variables = {f"${name}" for name in _VARIABLE.findall(bare)}
-    how, makes = (made[1], made[2]) if made else ("set variable", f"${set_here[1]}" if set_here else "")
-    is_read_later = how.endswith(("view", "macro"))
-    return _Statement(bare, makes, frozenset(words | heads | variables), is_read_later)
+    variables = {f"${variable}" for variable in _VARIABLE.findall(bare)}
+    makes = f"${name}" if how == "set variable" else name
+    return _Statement(bare, makes, frozenset(words | heads | variables), how.endswith(("view", "macro")))
 
 
 def _waits(statements: Sequence[_Statement]) -> Iterator[set[int]]:
