@@ -5,113 +5,198 @@
 -- the `rest`: a schema with tables of the same names, without the plain orders' rows. docs/checks.md argues why they find
 -- the same there.
 --
--- An order is a candidate as long as nothing speaks against it; whatever does marks the commit that made it. The log's
--- tables are in the order of commits and products, so they are first compared row by row; that proves what it proves in
--- any order, and where it fails joins find the commits that differ. Carts are joined to lines, and the rows counted, so
--- that one that meets two others is noticed.
-
--- part: the stretch of buyers
--- From the first to the last transaction of a buyer there is hardly ever one of somebody else.
-create table rest.stretch as
-select min(commit) filter (not is_other) as first_commit, max(commit) filter (not is_other) as last_commit,
-       list(commit) filter (is_other) as others
-from (select commit, tag is not null or attempt is null or attempt in (select operation from operations) as is_other
-      from commits);
-set variable first_commit = (select first_commit from rest.stretch);
-set variable last_commit = (select last_commit from rest.stretch);
-create table rest.others as
-select commit from (select unnest(others) as commit from rest.stretch)
-where commit between getvariable('first_commit') and getvariable('last_commit');
-create view rest.log_lines as
-from line_events where commit between getvariable('first_commit') and getvariable('last_commit');
-create view rest.log_stock as
-from stock_events where commit between getvariable('first_commit') and getvariable('last_commit');
-create view rest.log_movements as
-from movement_events where commit between getvariable('first_commit') and getvariable('last_commit');
-create view rest.log_orders as
-from order_events where commit between getvariable('first_commit') and getvariable('last_commit');
-
--- part: others are between
-select exists (from rest.others);
-
--- part: leave others out
-create or replace view rest.log_lines as from line_events anti join rest.others using (commit)
-where commit between getvariable('first_commit') and getvariable('last_commit');
-create or replace view rest.log_stock as from stock_events anti join rest.others using (commit)
-where commit between getvariable('first_commit') and getvariable('last_commit');
-create or replace view rest.log_movements as from movement_events anti join rest.others using (commit)
-where commit between getvariable('first_commit') and getvariable('last_commit');
-create or replace view rest.log_orders as from order_events anti join rest.others using (commit)
-where commit between getvariable('first_commit') and getvariable('last_commit');
+-- An order is a candidate as long as nothing speaks against it. Joins tell which orders' answers, times, ids or names speak
+-- against them. Whether lines, carts, stock, movements and totals agree is asked at once for all candidates that are left, by
+-- sums of hashes of what has to be equal; only where sums differ, joins find the orders.
 
 -- part: tie
--- Whether in all transactions of buyers each line has an equal deduction and an equal movement, and each order its lines,
--- which add up to its total.
-create table rest.log_agrees as
-with line as not materialized (
-    select commit, order_id, lead(commit) over () as next_commit, lead(order_id) over () as next_id,
-           sum(coalesce(amount, 0)) over (rows between unbounded preceding and current row) as so_far
-    from rest.log_lines
-), last_line as not materialized (   -- of each order, and any that is followed by another order's of the same commit
-    select commit, order_id, so_far - lag(so_far, 1, 0) over () as goods
-    from line where commit is distinct from next_commit or order_id is distinct from next_id
-), made as not materialized (
-    select commit, order_id, total, lag(commit) over () as before from rest.log_orders
-)
-select not exists (
-    select 1 from rest.log_lines as line positional join rest.log_stock as taken
-    where line.commit is distinct from taken.commit or line.product is distinct from taken.product
-       or line.delta is distinct from -taken.delta
-) and (not has_movements or not exists (
-    select 1 from rest.log_lines as line positional join rest.log_movements as moved
-    where line.commit is distinct from moved.commit or line.product is distinct from moved.product
-       or line.delta is distinct from -moved.delta or line.order_id <> moved.order_id
-)) and not exists (
-    select 1 from last_line as line positional join made
-    where line.commit is distinct from made.commit or line.order_id is distinct from made.order_id
-       or made.commit <= made.before or maps_amounts and goods <> made.total
-) as agrees
-from settings;
-
--- Each commit with the order it made, and each attempt with its commits. Keys, ids and products are told by numbers of 64
--- bits, which are joined in half the time and memory. Two keys or two products of one number meet more rows than there
--- are, which the counts below notice; two ids that are compared are of one number by a chance of one in 2^64.
+-- Keys and ids are told by numbers of 64 bits, which are joined in half the time and memory.
 create macro rest.number_of(words) as if(words is null, null, hash(words));
+
+-- Each commit with the order it made, and each attempt with its commits. Where every yes gave an id, attempts are joined to
+-- orders by it, and their commits' attempts held against them: then an id that is not one order's alone meets more rows than
+-- there are, and need not be looked for.
+set variable tells_ids = (select count(*) filter (outcome = 'ok') = 0 from attempts where order_id is null);
 create table rest.tied as
 select coalesce(commits.commit, made.commit) as commit, attempts.attempt, attempts.key, made.id,
        attempts.told_id is not null as has_told_id, coalesce(made.has_total, false) as has_total,
-       coalesce(is_yes and is_buyers and is_first and ts_us between invoked_us and returned_us
+       coalesce(is_yes and is_buyers and is_first and commits.attempt = attempts.attempt
+                and ts_us between invoked_us and returned_us
                 and coalesce(attempts.told_id = made.id, attempts.told_id is null)
                 and coalesce(made.key = attempts.key, made.key is null), false) as is_candidate
-from (select commit, rest.number_of(order_id) as id, rest.number_of(order_key) as key, delta = 1 as is_first,
-             total is not null as has_total from order_events) as made
-full join (select commit, attempt, ts_us, tag is null as is_buyers from commits) as commits
-  on made.commit = commits.commit
-full join (select attempt, rest.number_of(order_key) as key, rest.number_of(order_id) as told_id, invoked_us, returned_us,
-                  outcome = 'ok' as is_yes from attempts) as attempts
-  on attempts.attempt = commits.attempt;
+from (select attempt, rest.number_of(order_key) as key, rest.number_of(order_id) as told_id, invoked_us, returned_us,
+             outcome = 'ok' as is_yes from attempts) as attempts
+full join (
+    (select commit, attempt, ts_us, tag is null as is_buyers from commits) as commits
+    full join (select commit, rest.number_of(order_id) as id, rest.number_of(order_key) as key, delta = 1 as is_first,
+                      total is not null as has_total from order_events) as made
+      on made.commit = commits.commit
+) on if(getvariable('tells_ids'), told_id, attempts.attempt::ubigint) = if(getvariable('tells_ids'), id, commits.attempt::ubigint);
+set variable may_share_ids = (
+    select not getvariable('tells_ids') or count(tied.attempt) > (select count(*) from attempts) from rest.tied);
+
+-- Keys that are named by what makes no order of theirs, and those that nobody ever asked for.
+create table rest.named_keys as
+select order_key from requests where order_class is distinct from 'valid'
+union
+select order_key from requests where started_us is null
+union
+select order_key from attempts semi join probes using (attempt)
+union
+select order_key from operations where order_key is not null
+union
+select order_key from probes where order_key is not null;
+
+-- Commits of candidates that are none after all: the order's id is not its alone, or its key is named or was tried again.
+create table rest.unfit as
+select commit from rest.tied semi join (select id from rest.tied where getvariable('may_share_ids') group by id having count(*) > 1) using (id)
+where is_candidate
+union
+select commit from rest.tied semi join (
+    select rest.number_of(order_key) as key from rest.named_keys
+    union all
+    select key from rest.tied where not is_candidate) using (key)
+where is_candidate;
+
+-- The commits and attempts of the rest.
+create table rest.numbers as
+select commit, attempt from rest.tied where not is_candidate
+union all
+select commit, attempt from rest.tied semi join rest.unfit using (commit) where is_candidate;
+
+create table rest.commits as from commits semi join rest.numbers using (commit);
+create table rest.attempts as
+from attempts semi join (select attempt from rest.numbers union all select attempt from rest.commits) using (attempt);
+create table rest.order_events as from order_events semi join rest.numbers using (commit);
+create table rest.line_events as from line_events semi join rest.numbers using (commit);
+create table rest.stock_events as from stock_events semi join rest.numbers using (commit);
+create table rest.movement_events as from movement_events semi join rest.numbers using (commit);
+create table rest.keys as select order_key from rest.attempts union select order_key from rest.named_keys;
+create table rest.requests as from requests semi join rest.keys using (order_key);
+create table rest.request_lines as from request_lines semi join rest.keys using (order_key);
+
+-- part: compare
+-- Whether the candidates' lines are the carts of their keys, of which each has one candidate; each line has an equal deduction
+-- and an equal movement; and each order has its lines, which add up to its total. What differs has the same sum of hashes by a
+-- chance of one in 2^64 (the outer hash keeps differences from cancelling out), and the same sum of weighted amounts of one in
+-- 2^40, which amounts up to 10^9 do not overflow. What a row of the rest adds to a sum over all rows is taken off.
+create table rest.agreement as
+with line as (
+    select coalesce(sum(hash(hash(key, item))), 0) as in_carts,
+           coalesce(sum(hash(hash(line.commit, item))), 0) as in_stock,
+           coalesce(sum(hash(hash(line.commit, item, id))), 0) as in_movements_of_orders,
+           coalesce(sum(weight * case when abs(amount) <= 1000000000 then amount end) filter (has_total), 0) as in_totals,
+           count(*) filter (abs(amount) > 1000000000) as large, count(*) filter (order_id is distinct from id) as of_others
+    from (select commit, hash(product, delta) as item, rest.number_of(order_id) as order_id, amount, hash(commit) >> 24 as weight
+          from line_events) as line
+    join (select commit, key, id, has_total from rest.tied anti join rest.unfit using (commit) where is_candidate) as tied
+      using (commit)
+), keys as (
+    select coalesce(sum(hash(key)), 0) as in_candidates from rest.tied anti join rest.unfit using (commit) where is_candidate
+), cart as (
+    select coalesce(sum(sign * items), 0) as items, coalesce(sum(sign * keys), 0) as keys
+    from (select sign, sum(hash(hash(key, item))) as items, sum(hash(key)) filter (line = 0) as keys
+          from (select 1 as sign, rest.number_of(order_key) as key, hash(product, quantity) as item, line from request_lines
+                union all
+                select -1, rest.number_of(order_key), hash(product, quantity), line from rest.request_lines)
+          group by sign)
+), stock as (
+    select coalesce(sum(sign * items), 0) as items
+    from (select sign, sum(hash(hash(commit, hash(product, -delta)))) as items
+          from (select 1 as sign, * from stock_events union all select -1, * from rest.stock_events) group by sign)
+), movement as (
+    select coalesce(sum(sign * items), 0) as items, coalesce(sum(sign * items_of_orders), 0) as items_of_orders,
+           coalesce(sum(sign * named), 0) as named
+    from (select sign, sum(hash(hash(commit, item))) as items, sum(hash(hash(commit, item, id))) as items_of_orders, count(id) as named
+          from (select 1 as sign, commit, hash(product, -delta) as item, rest.number_of(order_id) as id from movement_events
+                union all
+                select -1, commit, hash(product, -delta), rest.number_of(order_id) from rest.movement_events)
+          group by sign)
+), made as (
+    select coalesce(sum(sign * weighed), 0) as totals
+    from (select sign, sum((hash(commit) >> 24) * case when abs(total) <= 1000000000 then total end) as weighed
+          from (select 1 as sign, commit, total from order_events union all select -1, commit, total from rest.order_events)
+          group by sign)
+)
+select in_carts = cart.items and in_candidates = cart.keys and in_stock = stock.items and of_others = 0
+   and (not has_movements or in_movements_of_orders = items_of_orders or named = 0 and in_stock = movement.items)
+   and (not maps_amounts or in_totals = totals and large = 0) as agrees
+from line, keys, cart, stock, movement, made, settings;
+
+-- part: look for the named
+-- Candidates that are named by the rest: by their order's id, by their key, or by their customer where no attempt made an
+-- order of his.
+create or replace table rest.more_keys as
+select order_key from (
+    select order_key from rest.order_events where order_key is not null
+    union
+    select order_key from requests semi join (
+        select customer from rest.order_events
+        semi join (select commit from rest.commits where attempt is null and tag is null) using (commit)) using (customer)
+) anti join rest.keys using (order_key);
+
+create or replace table rest.ids as   -- an id of an order of the rest is no candidate's
+select id from (
+    select rest.number_of(order_id) as id from rest.attempts
+    union
+    select rest.number_of(order_id) from rest.line_events
+    union
+    select rest.number_of(order_id) from rest.movement_events
+    union
+    select rest.number_of(order_id) from operations
+) anti join (select rest.number_of(order_id) as id from rest.order_events) using (id);
+
+create or replace table rest.added as
+select commit, attempt from (
+    select commit, attempt from rest.tied semi join (
+        select rest.number_of(order_key) as key from (from rest.keys union all from rest.more_keys)) using (key)
+    where is_candidate
+    union
+    select commit, attempt from rest.tied semi join rest.ids using (id) where is_candidate
+) anti join rest.unfit using (commit);
+
+-- part: all agree
+select agrees from rest.agreement;
+
+-- part: some are named
+select exists (from rest.added) or exists (from rest.more_keys);
+
+-- part: add
+insert into rest.unfit select distinct commit from rest.added;
+insert into rest.attempts
+from attempts semi join rest.added using (attempt) anti join (select attempt from rest.attempts) using (attempt);
+insert into rest.commits from commits semi join rest.added using (commit) anti join rest.numbers using (commit);
+insert into rest.order_events from order_events semi join rest.added using (commit) anti join rest.numbers using (commit);
+insert into rest.line_events from line_events semi join rest.added using (commit) anti join rest.numbers using (commit);
+insert into rest.stock_events from stock_events semi join rest.added using (commit) anti join rest.numbers using (commit);
+insert into rest.movement_events
+from movement_events semi join rest.added using (commit) anti join rest.numbers using (commit);
+insert into rest.numbers from rest.added;
+create or replace table rest.new_keys as
+select order_key from (
+    select order_key from rest.more_keys union select order_key from attempts semi join rest.added using (attempt)
+) anti join rest.keys using (order_key);
+insert into rest.requests from requests semi join rest.new_keys using (order_key);
+insert into rest.request_lines from request_lines semi join rest.new_keys using (order_key);
+insert into rest.keys from rest.new_keys;
+drop table rest.new_keys;
+
+-- part: find what differs
+create table rest.fit as
+select commit, attempt, key from rest.tied anti join rest.unfit using (commit) where is_candidate;
 
 -- The carts, with the commit of the one candidate of their key: its lines must be those.
 create table rest.wanted as
 select commit, product, units
 from (select rest.number_of(order_key) as key, rest.number_of(product) as product, quantity as units from request_lines)
-left join (select key, commit from rest.tied where is_candidate) using (key);
+join rest.fit using (key);
 
-create table rest.marked as
-select commit from rest.tied where not is_candidate and commit is not null
-union all
-select commit from rest.tied semi join (select id from rest.tied group by id having count(*) > 1) using (id)
-union all
-select coalesce(line.commit, cart.commit)
+create table rest.differing as
+select coalesce(line.commit, cart.commit) as commit
 from (select commit, rest.number_of(product) as product, delta from line_events) as line
-full join (select * from rest.wanted where commit is not null) as cart using (commit, product)
-where line.delta is distinct from cart.units;
-
--- part: the log agrees
-select agrees from rest.log_agrees;
-
--- part: the log differs
-insert into rest.marked
+full join rest.wanted as cart using (commit, product)
+where line.delta is distinct from cart.units
+union all
 select coalesce(line.commit, stock.commit) from line_events as line full join stock_events as stock using (commit, product)
 where line.delta is distinct from -stock.delta
 union all
@@ -129,125 +214,35 @@ where first_id is distinct from made.order_id or last_id is distinct from made.o
 union all
 select commit from order_events group by commit having count(*) > 1
 union all
-select commit from line_events group by commit, product having count(*) > 1
+select commit from line_events group by commit, rest.number_of(product) having count(*) > 1
 union all
 select commit from stock_events group by commit, product having count(*) > 1
 union all
-select commit from movement_events group by commit, product having count(*) > 1;
-
--- part: each cart once
--- Whether each key has one candidate at most, and each product of its cart one line.
-select (select count(*) from rest.wanted) = (select count(*) from request_lines)
-   and (select count(*) from (select commit from rest.wanted where commit is not null) anti join rest.marked using (commit))
-       = (select count(*) from line_events anti join rest.marked using (commit));
-
--- part: not each cart once
-insert into rest.marked
-select commit from rest.tied semi join (
-    select key from rest.tied where is_candidate group by key having count(*) > 1
+select commit from movement_events group by commit, product having count(*) > 1
+union all
+select commit from rest.fit semi join (
+    select key from rest.fit group by key having count(*) > 1
     union
     select rest.number_of(order_key) from request_lines
-    group by rest.number_of(order_key), rest.number_of(product) having count(*) > 1) as met using (key)
-where is_candidate
-union all
-select commit from rest.tied where is_candidate group by commit having count(*) > 1
-union all
-select commit from line_events group by commit, rest.number_of(product) having count(*) > 1;
+    group by rest.number_of(order_key), rest.number_of(product) having count(*) > 1) using (key);
 
--- part: set aside
-drop view rest.log_lines;
-drop view rest.log_stock;
-drop view rest.log_movements;
-drop view rest.log_orders;
-drop table rest.stretch;
-drop table rest.others;
-drop table rest.log_agrees;
+create or replace table rest.added as
+select commit, fit.attempt
+from (select distinct commit from rest.differing) left join rest.fit as fit using (commit) anti join rest.numbers using (commit);
+drop table rest.fit;
 drop table rest.wanted;
-
--- The keys and the commits of the rest. First whatever is no candidate, or marked.
-create table rest.numbers as
-select commit, attempt from rest.tied where not is_candidate
-union all
-select commit, null from rest.marked
-union all
-select commit, attempt from rest.tied where is_candidate and commit in (from rest.marked);
-create table rest.attempts as from attempts semi join rest.numbers using (attempt);
-create table rest.commits as from commits semi join rest.numbers using (commit);
-create table rest.order_events as from order_events semi join rest.numbers using (commit);
-create table rest.line_events as from line_events semi join rest.numbers using (commit);
-create table rest.stock_events as from stock_events semi join rest.numbers using (commit);
-create table rest.movement_events as from movement_events semi join rest.numbers using (commit);
-
--- Then each candidate that is named by it: by its order's id, by its key, or by its customer where no attempt made it.
-create table rest.named_keys as
-select order_key from requests where order_class is distinct from 'valid'
-union
-select order_key from attempts semi join probes using (attempt)
-union
-select order_key from operations where order_key is not null
-union
-select order_key from probes where order_key is not null
-union
-select order_key from rest.order_events semi join rest.marked using (commit) where order_key is not null
-union
-select order_key from requests semi join (
-    select customer from rest.order_events
-    semi join (select commit from rest.tied where key is null and id is not null) using (commit)) using (customer);
-
-create table rest.keys as select order_key from rest.attempts union select order_key from rest.named_keys;
-create table rest.requests as from requests semi join rest.keys using (order_key);
-create table rest.request_lines as from request_lines semi join rest.keys using (order_key);
-
-create table rest.met as
-select key from rest.tied where not is_candidate and key is not null
-union
-select key from rest.tied semi join rest.marked using (commit) where key is not null
-union
-select rest.number_of(order_key) from rest.named_keys;
-
-create table rest.ids as
-select id from rest.tied semi join rest.marked using (commit)
-union
-select rest.number_of(order_id) from rest.line_events semi join rest.marked using (commit)
-union
-select rest.number_of(order_id) from rest.movement_events semi join rest.marked using (commit)
-union
-select id from rest.tied semi join rest.met using (key)   -- what their candidates were told
-union
-select rest.number_of(order_id) from rest.attempts
-union
-select rest.number_of(order_id) from operations;
-
-create table rest.named as
-select commit, attempt from rest.tied anti join rest.numbers using (commit)
-where is_candidate and (key in (from rest.met)
-                        or commit in (select commit from rest.tied semi join rest.ids using (id) where commit is not null));
-
--- part: some are named
-select exists (from rest.named);
-
--- part: add the named
-insert into rest.attempts
-from attempts semi join rest.named using (attempt) anti join rest.numbers using (attempt);
-insert into rest.commits from commits semi join rest.named using (commit);
-insert into rest.order_events from order_events semi join rest.named using (commit);
-insert into rest.line_events from line_events semi join rest.named using (commit);
-insert into rest.stock_events from stock_events semi join rest.named using (commit);
-insert into rest.movement_events from movement_events semi join rest.named using (commit);
-insert into rest.numbers from rest.named;
-create table rest.more_keys as
-select distinct order_key from (from attempts semi join rest.named using (attempt)) anti join rest.keys using (order_key);
-insert into rest.requests from requests semi join rest.more_keys using (order_key);
-insert into rest.request_lines from request_lines semi join rest.more_keys using (order_key);
-insert into rest.keys from rest.more_keys;
-drop table rest.more_keys;
+drop table rest.differing;
 
 -- part: put away
 create table plain as
 select count(*) as orders, count(*) filter (has_told_id) as with_told_id, count(*) filter (has_total) as with_total
-from (select * from rest.tied where is_candidate) anti join rest.numbers using (commit);
-drop table rest.marked;
-drop table rest.met;
-drop table rest.ids;
-drop table rest.named;
+from rest.tied anti join rest.unfit using (commit) where is_candidate;
 drop table rest.tied;
+drop table rest.unfit;
+drop table rest.numbers;
+drop table rest.named_keys;
+drop table rest.more_keys;
+drop table rest.ids;
+drop table rest.added;
+drop table rest.keys;
+drop table rest.agreement;

@@ -266,11 +266,13 @@ select product, sum(delta) as units from supply where tag in ('initial', 'stock'
 create table rest.order_results as
 with several as (
     select order_key from rest.attempts group by order_key having count(*) > 1
+), tried as (   -- `place` puts attempts in order by number of try, and attempts of one number by theirs
+    select *, (try_no::hugeint << 64) + attempt as place from rest.attempts semi join several using (order_key)
 ), result as (
     select order_key, min(invoked_us) as invoked_us, max(returned_us) as returned_us, count(*) as tries,
-           arg_max(outcome, (try_no, attempt)) as outcome, arg_max(attempt, (try_no, attempt)) as last_attempt,
-           max(invoked_us + duration_us) as answered_us, arg_min(phase, (try_no, attempt)) as attempted_in
-    from rest.attempts semi join several using (order_key) group by order_key
+           arg_max(outcome, place) as outcome, arg_max(attempt, place) as last_attempt,
+           max(invoked_us + duration_us) as answered_us, arg_min(phase, place) as attempted_in
+    from tried group by order_key
     union all
     select order_key, invoked_us, returned_us, 1, outcome, attempt, invoked_us + duration_us, phase
     from rest.attempts anti join several using (order_key)

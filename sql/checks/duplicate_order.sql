@@ -27,8 +27,9 @@ with several as (
 ), answers as (
     select order_key, 'answers with different order ids' as problem,
            string_agg(distinct order_id, ', ' order by order_id) as evidence, null::bigint as commit
-    from tries where outcome = 'ok' and order_id is not null
-    group by order_key having count(distinct order_id) > 1
+    from tries semi join (select order_key from tries where outcome = 'ok'
+                          group by order_key having min(order_id) <> max(order_id)) using (order_key)
+    where outcome = 'ok' and order_id is not null group by order_key
 ), suspect as (   -- a commit in order made one order and took its cart: for more than that a key needs two orders, or another commit
     select order_key from rest.orders group by order_key having count(*) > 1
     union select order_key from rest.made_by where commit in (from odd_commits) and order_key is not null
@@ -88,14 +89,15 @@ order by found.commit, order_key;
 -- exercised
 with tries as (
     select attempts.* from rest.attempts semi join (select order_key from rest.order_results where tries > 1) using (order_key)
+), lost as (   -- committed, but not told
+    select order_key, min(try_no) as try_no
+    from tries semi join (select attempt from rest.commits union all select attempt from rest.stray_commits) using (attempt)
+    where outcome = 'unknown' group by order_key
 )
 select count(*) from (
-    select distinct later.order_key
-    from tries as first_try join tries as later using (order_key)
-    where later.try_no > first_try.try_no and first_try.outcome = 'unknown'
-      and first_try.attempt in (select attempt from rest.made_by where attempt is not null)
+    select order_key from lost semi join tries on tries.order_key = lost.order_key and tries.try_no > lost.try_no
     union
-    select distinct a.order_key
+    select a.order_key
     from tries a join tries b using (order_key)
     where a.attempt < b.attempt and b.invoked_us < coalesce(a.returned_us, 9223372036854775807)
       and a.invoked_us < coalesce(b.returned_us, 9223372036854775807)

@@ -12,16 +12,16 @@
 
 -- violations
 with pending as (
-    select distinct backend_pid as pid from attempts where outcome = 'unknown'
+    select distinct pid from attempts join sessions on backend_pid = pid where outcome = 'unknown'
 ), known as (
-    select distinct backend_pid as pid from attempts where backend_pid is not null
+    select distinct pid from attempts join sessions on backend_pid = pid
 )
 select pid, taken, clock(at_us) as at, state, in_transaction, locks, query,
        (select arg_max(order_key, invoked_us) from attempts where backend_pid = pid) as order_key
 from sessions
 where (in_transaction or locks is not null)
   and (taken = 'left'
-       or pid not in (select pid from pending where pid is not null)
+       or pid not in (select pid from pending)
           and not exists (select 1 from attempts a where a.backend_pid = sessions.pid and a.invoked_us <= sessions.at_us
                           and (a.returned_us is null or a.returned_us >= sessions.at_us))
           and (pid in (select pid from known)

@@ -36,8 +36,10 @@ PROOF = """
 Nearly all orders are *plain*: the key was tried once and told yes, with this order's id or none; that attempt's
 transaction made this order and did nothing else, while the attempt was under way; the order's lines are the cart and
 add up to the total, each is deducted from the stock and has its movement; and nothing else in the history names the
-order or its key. A few joins over all rows find them (`sql/screen.sql`). The checks then look at the *rest*: tables of
-the same names in the schema `rest`, without the rows of plain orders. They find the same there:
+order or its key. Joins over all rows tell which orders' answers, times, ids or names speak against them. Whether the
+lines, carts, stock, movements and totals of all others agree is asked once, by sums of hashes; only where sums differ,
+more joins look for the orders (`sql/screen.sql`). The checks then look at the *rest*: tables of the same names in the
+schema `rest`, without the rows of plain orders. They find the same there:
 
 - What a row says of an order, a key, an attempt or a commit rests on rows of that order, its key, its attempts and
   their commits, or on others that name it. A plain order meets each such check by its definition, and whoever is
@@ -47,9 +49,13 @@ the same names in the schema `rest`, without the rows of plain orders. They find
   sold, and its movements say the same, so it changes none of the differences that are summed up. Where stock itself
   is asked for (below zero, enough of it during an attempt), all of it is read.
 - How much exercised a check counts plain orders in, by their number.
-- Keys, ids and products are joined by numbers of 64 bits made of them. Two keys or two products of one number meet more
-  rows than there are, which is counted, and such orders are not plain. That two different ids, held against each other,
-  have one number has a chance of one in 2^64 an order.
+- Keys and ids are told by hashes of 64 bits. Two different ones have the same by a chance of one in 2^64, and it would
+  matter only if the shop took just these two for each other.
+- Each line of a plain order adds a hash of what has to be equal (its key, product and units; its commit, product and
+  units; these with its order's id) to one sum, and each line of a cart, deduction or movement one to another. Sums of
+  hashes that are not of the same things are equal by a chance of one in 2^64. Sums of amounts are weighted by 40 bits
+  of a hash of the commit, so that what is too much in one total makes up for what lacks in another by a chance of one
+  in 2^40. The first lines of carts are summed as well, by key: so two orders cannot share a cart, each with a part.
 
 Where an order can lawfully be half done (several calls, late repairs), where lines are told in other products than the
 cart's, and where journals may have gaps, none is taken for plain. A test spoils made histories at random, and holds

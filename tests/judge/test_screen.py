@@ -15,7 +15,9 @@ import pytest
 from doorbuster.judge import views
 from doorbuster.judge.checks import exercised, standard_checks, violations
 from doorbuster.judge.figures import count
+from doorbuster.judge.script import ScriptRunner
 from doorbuster.judge.views import EVENTS, THRESHOLDS, blind_spots, create_canonical, create_views, open_run
+from doorbuster.record.seal import write_parquet
 from doorbuster.record.tables import TABLES
 
 from benchmarks.judge import contract
@@ -134,23 +136,35 @@ def spoil(connection: duckdb.DuckDBPyConnection, chance: Random) -> str:
     return f"update {table} set {column} = {chance.choice(values)} where rowid = {one}"
 
 
+def stored(made: Path) -> duckdb.DuckDBPyConnection:
+    """The stored tables of a made run, and its events."""
+    connection = duckdb.connect()
+    for folder, tables in ((made, TABLES), (made / "events", EVENTS)):
+        for table in tables:
+            connection.execute(f"create table {table} as from '{folder / table}.parquet'")
+    return connection
+
+
+def opened_after(made: Path, *statements: str) -> duckdb.DuckDBPyConnection:
+    """The canonical tables of a made run that was changed by ``statements``."""
+    connection = stored(made)
+    for statement in statements:
+        connection.execute(statement)
+    create_canonical(connection, contract(), ["deadlock"])
+    connection.execute(THRESHOLDS)
+    return connection
+
+
 @pytest.mark.parametrize("seed", range(SPOILED))
 def test_a_spoiled_history_is_judged_the_same(seed: int, made: Path) -> None:
     chance = Random(seed)
     statements: list[str] = []
 
     def opened() -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect()
-        for folder, tables in ((made, TABLES), (made / "events", EVENTS)):
-            for table in tables:
-                connection.execute(f"create table {table} as from '{folder / table}.parquet'")
         if not statements:
-            statements.extend(spoil(connection, chance) for _ in range(chance.randint(1, 8)))
-        for statement in statements:
-            connection.execute(statement)
-        create_canonical(connection, contract(), ["deadlock"])
-        connection.execute(THRESHOLDS)
-        return connection
+            with stored(made) as connection:
+                statements.extend(spoil(connection, chance) for _ in range(chance.randint(1, 8)))
+        return opened_after(made, *statements)
 
     try:
         compare(opened)
@@ -158,11 +172,153 @@ def test_a_spoiled_history_is_judged_the_same(seed: int, made: Path) -> None:
         raise AssertionError(f"{difference}\nafter {'; '.join(statements)}") from difference
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+# Keys of plain orders, of one line and of two, and of one that was told only when it was tried again.
+SINGLE, OTHER, DOUBLE, STRANGER, UNTOLD, LOST = "k2", "k4", "k5", "k9", "k3", "k7"
+# What may be wrong with DOUBLE's second line, or its total: a sum tells that something is, and a join finds it.
+COMMIT = f"commit = (select commit from order_events where order_key = '{DOUBLE}')"
+OF_LAST = f"{COMMIT} and product = (select max(product) from line_events where {COMMIT})"
+WRONG = {
+    "another product wanted": f"update request_lines set product = '1' where order_key = '{DOUBLE}' and line = 1",
+    "more wanted": f"update request_lines set quantity = 2 where order_key = '{DOUBLE}' and line = 1",
+    "a line too many": f"delete from request_lines where order_key = '{DOUBLE}' and line = 1",
+    "a line too few": f"delete from line_events where {OF_LAST}",
+    "more sold": f"update line_events set delta = 2 where {OF_LAST}",
+    "a line of another order": f"update line_events set order_id = '9' where {OF_LAST}",
+    "too little taken": f"delete from stock_events where {OF_LAST}",
+    "too much taken": f"update stock_events set delta = -2 where {OF_LAST}",
+    "taken by nobody": f"update stock_events set commit = 1000000 where {OF_LAST}",
+    "a movement too few": f"delete from movement_events where {OF_LAST}",
+    "a movement of more": f"update movement_events set delta = -2 where {OF_LAST}",
+    "a movement of another order": f"update movement_events set order_id = '9' where {OF_LAST}",
+    "another total": f"update order_events set total = total + 0.000000001 where {COMMIT}",
+    "another amount": f"update line_events set amount = amount - 0.000000001 where {OF_LAST}",
+    "a total beyond all sums": f"update order_events set total = 12345678901234567890123456789 where {COMMIT}",
+    "an amount beyond all sums": f"update line_events set amount = 12345678901234567890123456789 where {OF_LAST}",
+    "a total and an amount beyond all sums": f"update order_events set total = 3000000000 where {COMMIT}; "
+                                             f"update line_events set amount = 2000000000 where {COMMIT}",
+}  # fmt: skip
+
+
+def keys_of_rest(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {key for (key,) in connection.execute("select order_key from rest.requests").fetchall()}
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The scripts that are run."""
+    ran: list[str] = []
+    run = ScriptRunner.run
+
+    def noted(self: ScriptRunner, script: str) -> None:
+        ran.append(script)
+        run(self, script)
+
+    monkeypatch.setattr(ScriptRunner, "run", noted)
+    return ran
+
+
+# What is nothing wrong, and names nobody.
+HARMLESS = {
+    "as made": (),
+    "movements without orders": ("update movement_events set order_id = null",),
+    "nobody ever asked for it": (
+        "insert into requests by name select 'unasked' as order_key, '10' as total, 'valid' as order_class",
+        "insert into request_lines values ('unasked', 0, '1', 1, '10')"),
+    "tried before in vain": (
+        f"insert into attempts by name select 9999999 as attempt, '{SINGLE}' as order_key, 0 as try_no, "
+        "1 as invoked_us, 'unknown' as outcome",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HARMLESS)
+def test_what_is_harmless_takes_no_second_look(what: str, made: Path, scripts: list[str]) -> None:
+    opened_after(made, *HARMLESS[what])
+    assert len(scripts) == 3  # what is set aside, what is put away, and the canonical tables
+
+
+def test_joins_look_for_what_is_wrong(made: Path, scripts: list[str]) -> None:
+    opened_after(made, WRONG["more sold"])
+    assert len(scripts) == 4
+    assert "create table rest.differing" in scripts[1]
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_an_order_with_something_wrong_is_not_set_aside(what: str, made: Path) -> None:
+    before = keys_of_rest(opened_after(made))
+    assert not before & {SINGLE, OTHER, DOUBLE, STRANGER}
+    added = keys_of_rest(opened_after(made, WRONG[what])) - before
+    assert DOUBLE in added
+    assert added <= {DOUBLE, STRANGER}
+    compare(lambda: opened_after(made, WRONG[what]))
+
+
+# The order of OTHER becomes one of SINGLE's.
+SAME_KEY = (
+    f"update attempts set order_key = '{SINGLE}' where order_key = '{OTHER}'",
+    f"update order_events set order_key = '{SINGLE}' where order_key = '{OTHER}'",
+)  # fmt: skip
+OTHER_COMMIT = f"(select commit from commits join attempts using (attempt) where order_id = '{OTHER[1:]}')"
+# What names an order that has nothing wrong, so that it is one of the rest.
+NAMING: dict[str, tuple[set[str], list[str]]] = {
+    "shares a cart, of which each sold one line": ({SINGLE}, [*SAME_KEY,
+        f"update request_lines set order_key = '{SINGLE}', line = 1 where order_key = '{OTHER}'",
+        f"update requests set total = '20' where order_key = '{SINGLE}'"]),
+    "sells the same cart once more": ({SINGLE}, [*SAME_KEY,
+        f"delete from request_lines where order_key = '{OTHER}'",
+        *(f"update {table} set product = (select product from request_lines where order_key = '{SINGLE}') "
+          f"where commit = {OTHER_COMMIT}" for table in ("line_events", "stock_events", "movement_events"))]),
+    "has the same id": ({SINGLE, OTHER}, [
+        *(f"update {table} set order_id = '{SINGLE[1:]}' where order_id = '{OTHER[1:]}'"
+          for table in ("attempts", "order_events", "line_events", "movement_events"))]),
+    "was made again in its commit": ({SINGLE}, [
+        "insert into order_events select * replace (0 as delta, seq + 1 as seq) from order_events "
+        f"where order_key = '{SINGLE}'"]),
+    "was made together with another": ({SINGLE}, [
+        "insert into order_events select * replace ('another' as order_id, seq + 1 as seq) from order_events "
+        f"where order_key = '{SINGLE}'"]),
+    "carries a key that nobody came with": ({"wanted"}, [
+        "insert into requests by name "
+        "select 'wanted' as order_key, '10' as total, 'valid' as order_class, 1 as started_us",
+        f"update order_events set order_key = 'wanted' where order_key = '{LOST}'"]),
+    "carries its key": ({SINGLE}, [f"update order_events set order_key = '{SINGLE}' where order_key = '{LOST}'"]),
+    "was told its id": ({SINGLE}, [
+        f"update attempts set order_id = '{SINGLE[1:]}' where order_key = '{LOST}' and order_id is not null"]),
+    "has a line of its": ({SINGLE}, [
+        f"update line_events set order_id = '{SINGLE[1:]}' where order_id = '{LOST[1:]}'"]),
+    "has a movement of its": ({SINGLE}, [
+        f"update movement_events set order_id = '{SINGLE[1:]}' where order_id = '{LOST[1:]}'"]),
+    "was made by nobody, for its customer": ({SINGLE}, [
+        f"update commits set attempt = null where attempt in (select attempt from attempts where order_key = '{LOST}')",
+        f"update order_events set customer = (select customer from requests where order_key = '{SINGLE}') "
+        f"where order_key = '{LOST}'",
+        f"update order_events set order_key = null where order_key = '{LOST}'"]),
+    "has a commit of its attempt": ({SINGLE}, [
+        f"update commits set attempt = (select attempt from attempts where order_key = '{SINGLE}') "
+        f"where attempt = (select max(attempt) from attempts where order_key = '{LOST}')"]),
+    "is no good order": ({SINGLE}, [f"update requests set order_class = 'zero' where order_key = '{SINGLE}'"]),
+    "is cancelled": ({SINGLE}, [f"insert into operations by name select 9000000000000000000 as operation, "
+        f"'cancel' as kind, '{SINGLE}' as order_key, 1 as invoked_us, 'unknown' as outcome"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", NAMING)
+def test_an_order_that_is_named_is_not_set_aside(what: str, made: Path) -> None:
+    named, statements = NAMING[what]
+    before = keys_of_rest(opened_after(made))
+    assert LOST in before
+    assert keys_of_rest(opened_after(made, *statements)) - before == named
+    compare(lambda: opened_after(made, *statements))
+
+
+@pytest.fixture(scope="module", params=["ids told", "an id not told"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A made run of which nearly every order is plain."""
     folder = tmp_path_factory.mktemp("made")
     write_history(folder, 150)
     write_events(folder)
     write_no_changes(folder)
+    if request.param == "an id not told":
+        with stored(folder) as connection:
+            connection.execute(f"update attempts set order_id = null where order_key = '{UNTOLD}'")
+            write_parquet(connection, "from attempts", folder / "attempts.parquet")
     return folder

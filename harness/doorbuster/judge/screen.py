@@ -22,24 +22,17 @@ def set_plain_aside(connection: duckdb.DuckDBPyConnection, *, can_be_told: bool)
         return
     script = parts(resource("sql/screen.sql").read_text())
     runner = ScriptRunner(connection)
-    runner.run(script["the stretch of buyers"])
-    if _is_true(connection, script["others are between"]):
-        runner.run(script["leave others out"])
-    runner.run(script["tie"])
-    if not _is_true(connection, script["the log agrees"]):
-        runner.run(script["the log differs"])
-    if not _is_true(connection, script["each cart once"]):
-        runner.run(script["not each cart once"])
-    runner.run(script["set aside"])
+    runner.run(script["tie"] + script["compare"] + script["look for the named"])
+    if not _is_true(connection, script["all agree"]):
+        runner.run(script["find what differs"] + script["add"] + script["look for the named"])
     if _is_true(connection, script["some are named"]):
-        runner.run(script["add the named"])
+        runner.run(script["add"])
     runner.run(script["put away"])
 
 
 def _keep_all(connection: duckdb.DuckDBPyConnection) -> None:
     for table in _REST:
         connection.execute(f"create view rest.{table} as from main.{table}")
-    connection.execute("create view rest.keys as select order_key from main.request_lines")
     connection.execute("create table plain as select 0 as orders, 0 as with_told_id, 0 as with_total")
 
 
