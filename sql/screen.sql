@@ -58,6 +58,8 @@ select commit from rest.tied semi join (
     select key from rest.tied where not is_candidate) using (key)
 where is_candidate;
 
+create view rest.fit as from rest.tied anti join rest.unfit using (commit) where is_candidate;
+
 -- The commits and attempts of the rest.
 create table rest.numbers as
 select commit, attempt from rest.tied where not is_candidate
@@ -89,10 +91,9 @@ with line as (
            count(*) filter (abs(amount) > 1000000000) as large, count(*) filter (order_id is distinct from id) as of_others
     from (select commit, hash(product, delta) as item, rest.number_of(order_id) as order_id, amount, hash(commit) >> 24 as weight
           from line_events) as line
-    join (select commit, key, id, has_total from rest.tied anti join rest.unfit using (commit) where is_candidate) as tied
-      using (commit)
+    join (select commit, key, id, has_total from rest.fit) as fit using (commit)
 ), keys as (
-    select coalesce(sum(hash(key)), 0) as in_candidates from rest.tied anti join rest.unfit using (commit) where is_candidate
+    select coalesce(sum(hash(key)), 0) as in_candidates from rest.fit
 ), cart as (
     select coalesce(sum(sign * items), 0) as items, coalesce(sum(sign * keys), 0) as keys
     from (select sign, sum(hash(hash(key, item))) as items, sum(hash(key)) filter (line = 0) as keys
@@ -182,9 +183,6 @@ insert into rest.keys from rest.new_keys;
 drop table rest.new_keys;
 
 -- part: find what differs
-create table rest.fit as
-select commit, attempt, key from rest.tied anti join rest.unfit using (commit) where is_candidate;
-
 -- The carts, with the commit of the one candidate of their key: its lines must be those.
 create table rest.wanted as
 select commit, product, units
@@ -229,14 +227,14 @@ select commit from rest.fit semi join (
 create or replace table rest.added as
 select commit, fit.attempt
 from (select distinct commit from rest.differing) left join rest.fit as fit using (commit) anti join rest.numbers using (commit);
-drop table rest.fit;
 drop table rest.wanted;
 drop table rest.differing;
 
 -- part: put away
 create table plain as
 select count(*) as orders, count(*) filter (has_told_id) as with_told_id, count(*) filter (has_total) as with_total
-from rest.tied anti join rest.unfit using (commit) where is_candidate;
+from rest.fit;
+drop view rest.fit;
 drop table rest.tied;
 drop table rest.unfit;
 drop table rest.numbers;

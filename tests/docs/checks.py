@@ -29,7 +29,7 @@ PROOF = """
   lie, and compares each verdict with that of Porcupine, an independent checker of linearizability. Measured: 5,000 of
   5,000 agreed, of which 1,623 were illegal.
 - `make bench` measures the judge on made runs of a million and ten million attempts, and Porcupine beside it. Measured
-  on two quiet cores: a million in 1.0 to 1.3 s with 0.9 GB, ten million in 10.7 to 10.9 s with 1.8 GB.
+  on two quiet cores: a million in 0.9 to 1.1 s with 0.9 GB, ten million in 8.3 to 9.9 s with 1.6 GB.
 
 ## Plain orders, and the rest
 

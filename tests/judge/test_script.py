@@ -84,6 +84,14 @@ def test_a_variable_is_known_to_later_scripts(database: duckdb.DuckDBPyConnectio
     assert value(database, "select n from b") == 3
 
 
+def test_what_a_view_reads_is_known_to_later_scripts(database: duckdb.DuckDBPyConnection) -> None:
+    runner = ScriptRunner(database)
+    runner.run("create table a as select 5 as n; create view v as from a")
+    slow = "create table c as select sum(n) as n from range(1000000) t(n)"
+    runner.run(f"{slow}; create table b as select v.n from v, c; drop table a")
+    assert value(database, "select n from b") == 5
+
+
 def test_statements_that_need_nothing_of_each_other_are_run_at_the_same_time(
     database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,12 +45,13 @@ class ScriptRunner:
     the other.
 
     A variable that a script sets is put, as its value, into the statements after it, in later scripts, too: views that
-    use it mean that value for ever and for everyone.
+    use it mean that value for ever and for everyone. What a view reads is known in later scripts as well.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._lanes = [connection, *(connection.cursor() for _ in range(AT_ONCE - 1))]
         self._values: dict[str, str] = {}
+        self._read_with: dict[str, frozenset[str]] = {}
 
     def run(self, script: str) -> None:
         """Run a script; what still runs is broken off where a statement fails, or the user wants no more.
@@ -60,7 +61,7 @@ class ScriptRunner:
             ValueError: a statement makes nothing that later ones could wait for.
         """
         statements = [_statement(statement.query) for statement in self._lanes[0].extract_statements(script)]
-        order = TopologicalSorter(dict(enumerate(_waits(statements))))
+        order = TopologicalSorter(dict(enumerate(_waits(statements, self._read_with))))
         order.prepare()
         free = list(self._lanes)
         ready: list[int] = []
@@ -108,9 +109,11 @@ def _statement(text: str) -> _Statement:
     return _Statement(bare, makes, frozenset(words | heads | variables), how.endswith(("view", "macro")))
 
 
-def _waits(statements: Sequence[_Statement]) -> Iterator[set[int]]:
-    """For each statement those before it that have to be done: that made what it reads, or that read what it makes."""
-    read_with: dict[str, frozenset[str]] = {}  # a view's tables are read whenever the view is
+def _waits(statements: Sequence[_Statement], read_with: dict[str, frozenset[str]]) -> Iterator[set[int]]:
+    """For each statement those before it that have to be done: that made what it reads, or that read what it makes.
+
+    ``read_with`` tells, and is told, what is read whenever a view or a macro is.
+    """
     reads: list[frozenset[str]] = []
     for number, one in enumerate(statements):
         read = one.mentions.union(*(read_with[name] for name in one.mentions if name in read_with))
