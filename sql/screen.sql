@@ -14,8 +14,8 @@
 create macro rest.number_of(words) as if(words is null, null, hash(words));
 
 -- Each commit with the order it made, and each attempt with its commits. Where every yes gave an id, attempts are joined to
--- orders by it, and their commits' attempts held against them: then an id that is not one order's alone meets more rows than
--- there are, and need not be looked for.
+-- orders by it, and their commits' attempts held against them: then an id that is not one order's alone ties an attempt to a
+-- commit that is not its, and need not be looked for.
 set variable tells_ids = (select count(*) filter (outcome = 'ok') = 0 from attempts where order_id is null);
 create table rest.tied as
 select coalesce(commits.commit, made.commit) as commit, attempts.attempt, attempts.key, made.id,
@@ -32,8 +32,6 @@ full join (
                       total is not null as has_total from order_events) as made
       on made.commit = commits.commit
 ) on if(getvariable('tells_ids'), told_id, attempts.attempt::ubigint) = if(getvariable('tells_ids'), id, commits.attempt::ubigint);
-set variable may_share_ids = (
-    select not getvariable('tells_ids') or count(tied.attempt) > (select count(*) from attempts) from rest.tied);
 
 -- Keys that are named by what makes no order of theirs, and those that nobody ever asked for.
 create table rest.named_keys as
@@ -49,7 +47,7 @@ select order_key from probes where order_key is not null;
 
 -- Commits of candidates that are none after all: the order's id is not its alone, or its key is named or was tried again.
 create table rest.unfit as
-select commit from rest.tied semi join (select id from rest.tied where getvariable('may_share_ids') group by id having count(*) > 1) using (id)
+select commit from rest.tied semi join (select id from rest.tied where not getvariable('tells_ids') group by id having count(*) > 1) using (id)
 where is_candidate
 union
 select commit from rest.tied semi join (

@@ -295,6 +295,9 @@ NAMING: dict[str, tuple[set[str], list[str]]] = {
     "has a commit of its attempt": ({SINGLE}, [
         f"update commits set attempt = (select attempt from attempts where order_key = '{SINGLE}') "
         f"where attempt = (select max(attempt) from attempts where order_key = '{LOST}')"]),
+    "was made by its attempt": ({SINGLE, OTHER}, [
+        f"update commits set attempt = (select attempt from attempts where order_key = '{SINGLE}') "
+        f"where commit = {OTHER_COMMIT}"]),
     "is no good order": ({SINGLE}, [f"update requests set order_class = 'zero' where order_key = '{SINGLE}'"]),
     "is cancelled": ({SINGLE}, [f"insert into operations by name select 9000000000000000000 as operation, "
         f"'cancel' as kind, '{SINGLE}' as order_key, 1 as invoked_us, 'unknown' as outcome"]),
