@@ -9,7 +9,7 @@
 -- against them. Whether lines, carts, stock, movements and totals agree is asked at once for all candidates that are left, by
 -- sums of hashes of what has to be equal; only where sums differ, joins find the orders.
 
--- part: tie
+-- part: set aside
 -- Keys and ids are told by numbers of 64 bits, which are joined in half the time and memory.
 create macro rest.number_of(words) as if(words is null, null, hash(words));
 
@@ -75,7 +75,6 @@ create table rest.keys as select order_key from rest.attempts union select order
 create table rest.requests as from requests semi join rest.keys using (order_key);
 create table rest.request_lines as from request_lines semi join rest.keys using (order_key);
 
--- part: compare
 -- Whether the candidates' lines are the carts of their keys, of which each has one candidate; each line has an equal deduction
 -- and an equal movement; and each order has its lines, which add up to its total. What differs has the same sum of hashes by a
 -- chance of one in 2^64 (the outer hash keeps differences from cancelling out), and the same sum of weighted amounts of one in

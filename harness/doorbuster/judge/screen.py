@@ -22,7 +22,7 @@ def set_plain_aside(connection: duckdb.DuckDBPyConnection, *, can_be_told: bool)
         return
     script = parts(resource("sql/screen.sql").read_text())
     runner = ScriptRunner(connection)
-    runner.run(script["tie"] + script["compare"] + script["look for the named"])
+    runner.run(script["set aside"] + script["look for the named"])
     if not _is_true(connection, script["all agree"]):
         runner.run(script["find what differs"] + script["add"] + script["look for the named"])
     if _is_true(connection, script["some are named"]):
